@@ -1,0 +1,58 @@
+//! Sésame's tables as SeaORM entities, one file a table, grouped by context, without logic.
+//!
+//! A `Model` is never a GraphQL type: the contexts of the `sesame` crate wrap what they show.
+
+#![forbid(unsafe_code)]
+
+pub mod vocabulary;
+
+/// People, organisation, sessions.
+pub mod identity {
+    pub mod delegation;
+    pub mod deputy;
+    pub mod person;
+    pub mod person_role;
+    pub mod refresh_token;
+    pub mod region;
+    pub mod role;
+    pub mod session;
+}
+
+/// Accounts, brokers and their sites.
+pub mod crm {
+    pub mod account;
+    pub mod broker;
+    pub mod site;
+}
+
+/// What can be ordered.
+pub mod catalog {
+    pub mod article;
+}
+
+/// Budget years, envelopes and their ledger.
+pub mod budgets {
+    pub mod budget_year;
+    pub mod envelope;
+    pub mod goodwill;
+    pub mod ledger_entry;
+}
+
+/// Marketing-action orders.
+pub mod orders {
+    pub mod attachment;
+    pub mod order;
+    pub mod order_line;
+    pub mod order_number;
+    pub mod order_result;
+    pub mod upload;
+}
+
+/// What serves every context: policy, queues, events, stored answers.
+pub mod platform {
+    pub mod event;
+    pub mod idempotency;
+    pub mod policy_line;
+    pub mod policy_version;
+    pub mod work_item;
+}

@@ -1,0 +1,52 @@
+//! What waits for somebody.
+
+use sea_orm::entity::prelude::*;
+
+use crate::vocabulary::{
+    AccountId, DelegationId, GoodwillId, Money, OrderId, PersonId, RegionId, WorkItemId, WorkKind,
+};
+
+/// What waits for somebody.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "work_item")]
+pub struct Model {
+    /// Key.
+    #[sea_orm(primary_key)]
+    pub id: WorkItemId,
+    /// What it waits for.
+    pub kind: WorkKind,
+    /// The order that waits.
+    pub order_id: Option<OrderId>,
+    /// The goodwill gesture that waits.
+    pub goodwill_id: Option<GoodwillId>,
+    /// Whose order or gesture it is.
+    pub owner_id: PersonId,
+    /// Who created it.
+    pub author_id: PersonId,
+    /// Whom they stood in for.
+    pub authored_for_id: Option<PersonId>,
+    /// Who submitted it.
+    pub submitter_id: Option<PersonId>,
+    /// Whom they stood in for.
+    pub submitted_for_id: Option<PersonId>,
+    /// Delegation.
+    pub delegation_id: DelegationId,
+    /// Region.
+    pub region_id: RegionId,
+    /// Broker concerned.
+    pub broker_id: Option<AccountId>,
+    /// Budget year.
+    pub year: i32,
+    /// Amount at stake.
+    pub total: Money,
+    /// Since when it waits.
+    pub since: DateTimeUtc,
+    /// Version of what waits, the `expectedVersion` of a decision.
+    pub version: i64,
+}
+
+/// Joins are written where they are needed, in the stores.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,16 @@
+//! The words that tables and schema share: money, ids and the closed sets.
+//!
+//! They live here, in one place, because Rust's orphan rule lets a type implement both SeaORM's and
+//! async-graphql's traits only in the crate that defines it.
+
+mod day;
+mod ids;
+mod money;
+mod orders;
+mod sets;
+
+pub use day::Day;
+pub use ids::*;
+pub use money::{Money, MoneyError};
+pub use orders::*;
+pub use sets::*;

@@ -1,0 +1,31 @@
+//! The steps that make Sésame's schema, one per file, each for SQLite and PostgreSQL alike.
+//!
+//! A step is written as SQL with a few placeholders for what the two databases spell differently
+//! (see [`dialect`]), and is never changed once released: entities move on, steps stand still.
+
+#![forbid(unsafe_code)]
+
+pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+mod dialect;
+mod m0001_identity;
+mod m0002_crm_and_catalog;
+mod m0003_budgets;
+mod m0004_orders;
+mod m0005_work_and_events;
+
+/// All steps, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_identity::Migration),
+            Box::new(m0002_crm_and_catalog::Migration),
+            Box::new(m0003_budgets::Migration),
+            Box::new(m0004_orders::Migration),
+            Box::new(m0005_work_and_events::Migration),
+        ]
+    }
+}

@@ -1,0 +1,69 @@
+//! How far a permission reaches: one value, asked in memory or turned into a condition of SQL.
+
+use ::entity::vocabulary::{DelegationId, PersonId, RegionId};
+use sea_orm::{
+    ColumnTrait, Condition,
+    sea_query::{Expr, ExprTrait},
+};
+
+/// Where a record belongs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Whose it is.
+    pub owner: Option<PersonId>,
+    /// Delegation.
+    pub delegation: Option<DelegationId>,
+    /// Region.
+    pub region: Option<RegionId>,
+}
+
+/// The records within reach: the union of what each grant covers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Everything.
+    pub all: bool,
+    /// Everything in these regions.
+    pub regions: Vec<RegionId>,
+    /// Everything in these delegations.
+    pub delegations: Vec<DelegationId>,
+    /// Everything of these people.
+    pub owners: Vec<PersonId>,
+}
+
+impl Reach {
+    /// Whether nothing at all is within reach.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.all && self.regions.is_empty() && self.delegations.is_empty() && self.owners.is_empty()
+    }
+
+    /// Whether a record is within reach.
+    #[must_use]
+    pub fn covers(&self, place: &Place) -> bool {
+        self.all
+            || place.region.is_some_and(|r| self.regions.contains(&r))
+            || place.delegation.is_some_and(|d| self.delegations.contains(&d))
+            || place.owner.is_some_and(|o| self.owners.contains(&o))
+    }
+
+    /// The same question for SQL, on the columns that say where a row belongs.
+    pub fn condition<C: ColumnTrait>(&self, owner: C, delegation: C, region: C) -> Condition {
+        if self.all {
+            return Condition::all();
+        }
+        if self.is_empty() {
+            return Condition::all().add(Expr::val(1).eq(0));
+        }
+        let mut any = Condition::any();
+        if !self.regions.is_empty() {
+            any = any.add(region.is_in(self.regions.iter().copied()));
+        }
+        if !self.delegations.is_empty() {
+            any = any.add(delegation.is_in(self.delegations.iter().copied()));
+        }
+        if !self.owners.is_empty() {
+            any = any.add(owner.is_in(self.owners.iter().copied()));
+        }
+        any
+    }
+}

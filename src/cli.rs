@@ -1,0 +1,105 @@
+//! The command line: one file a subcommand; nothing but arguments and output.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Partial, Settings};
+
+mod schema;
+mod serve;
+
+/// The back office of a sales network, served as one role-aware GraphQL API.
+#[derive(Debug, Parser)]
+#[command(name = "sesame", version, about)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Settings that every command takes.
+#[derive(Clone, Debug, Args)]
+struct Common {
+    /// Configuration file; sesame.toml where there is one.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// Folder of the embedded database, uploads and keys.
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    /// sqlite: or postgres: URL.
+    #[arg(long, global = true)]
+    database_url: Option<String>,
+    /// Port to listen on; 0 takes any free one.
+    #[arg(long, global = true)]
+    port: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve.
+    Serve(serve::Serve),
+    /// Print the schema, whole or as a role sees it.
+    Schema(schema::Schema),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Print the settings in force and where each came from; secrets are masked.
+    Config,
+}
+
+/// What a command can fail with.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&*error),
+    }
+}
+
+/// Says what went wrong and why, down to the first cause.
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("sesame: {error}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        eprintln!("  because: {source}");
+        cause = source.source();
+    }
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> Outcome {
+    let settings = settings(&cli.common)?;
+    match cli.command {
+        Command::Serve(command) => command.run(settings).await,
+        Command::Schema(command) => command.run(settings).await,
+        Command::Migrate => migrate(settings).await,
+        Command::Config => {
+            print!("{}", settings.describe());
+            Ok(())
+        }
+    }
+}
+
+fn settings(common: &Common) -> Result<Settings, crate::config::ConfigError> {
+    let Common { config, data, database_url, port } = common.clone();
+    let flags = Partial { data, database_url, port, ..Partial::default() };
+    let environment = Partial::from_environment(|name| std::env::var(name).ok())?;
+    Ok(Settings::resolve(&flags, &environment, &Partial::from_file(config)?))
+}
+
+async fn migrate(settings: Settings) -> Outcome {
+    std::fs::create_dir_all(&settings.data)?;
+    let database = crate::db::Database::connect(&settings.database_url, 2).await?;
+    crate::app::migrate(&database).await?;
+    println!("The database is up to date.");
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! `sesame serve`.
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::Outcome;
+use crate::{app::App, clock::Clock, config::Settings, http::Serving};
+
+/// Serves with the settings in force.
+#[derive(Debug, Args)]
+pub(super) struct Serve {}
+
+impl Serve {
+    pub(super) async fn run(self, settings: Settings) -> Outcome {
+        log(&settings);
+        let app = App::open(settings, Clock::system()).await?;
+        until_told(app).await
+    }
+}
+
+/// Starts the log.
+pub(super) fn log(settings: &Settings) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SESAME_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if settings.log_json { builder.json().init() } else { builder.init() }
+}
+
+/// Serves until the process is told to end.
+pub(super) async fn until_told(app: std::sync::Arc<App>) -> Outcome {
+    let listener = TcpListener::bind((app.settings.host, app.settings.port)).await?;
+    let serving = Serving::start(app, listener)?;
+    tracing::info!("listening on http://{}", serving.address);
+    end_of_process().await?;
+    tracing::info!("ending");
+    serving.stop().await?;
+    Ok(())
+}
+
+async fn end_of_process() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        told = tokio::signal::ctrl_c() => told,
+    }
+}

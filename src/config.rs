@@ -1,0 +1,265 @@
+//! Settings: flags before environment before `sesame.toml` before defaults, each knowing where it came from.
+
+use std::{fmt, net::IpAddr, path::PathBuf};
+
+use serde::Deserialize;
+
+/// Where a setting came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag on the command line.
+    Flag,
+    /// An environment variable.
+    Environment,
+    /// The configuration file.
+    File,
+    /// Nothing said otherwise.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flag => "flag",
+            Self::Environment => "environment",
+            Self::File => "sesame.toml",
+            Self::Default => "default",
+        })
+    }
+}
+
+/// Settings as one source gives them: only what it says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Partial {
+    /// Folder of the embedded database, uploads and keys.
+    pub data: Option<PathBuf>,
+    /// `sqlite:` or `postgres:` URL; default: `sesame.db` in the data folder.
+    pub database_url: Option<String>,
+    /// Most database connections.
+    pub database_connections: Option<u32>,
+    /// Address to listen on.
+    pub host: Option<IpAddr>,
+    /// Port to listen on; 0: any free one.
+    pub port: Option<u16>,
+    /// Whether GraphiQL is served.
+    pub graphiql: Option<bool>,
+    /// Whether answers carry a `Server-Timing` header with the number of SQL statements.
+    pub server_timing: Option<bool>,
+    /// Life of an access token in seconds.
+    pub access_token_seconds: Option<u32>,
+    /// Life of a session in days, renewed by refresh tokens.
+    pub session_days: Option<u32>,
+    /// Largest file that can be sent, in bytes.
+    pub upload_bytes: Option<u64>,
+    /// Whether logs are JSON lines.
+    pub log_json: Option<bool>,
+    /// Limits on what one request may ask for.
+    pub limits: Option<crate::http::limits::Limits>,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder of the embedded database, uploads and keys.
+    pub data: PathBuf,
+    /// `sqlite:` or `postgres:` URL.
+    pub database_url: String,
+    /// Most database connections.
+    pub database_connections: u32,
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// Port to listen on.
+    pub port: u16,
+    /// Whether GraphiQL is served.
+    pub graphiql: bool,
+    /// Whether answers carry a `Server-Timing` header.
+    pub server_timing: bool,
+    /// Life of an access token in seconds.
+    pub access_token_seconds: u32,
+    /// Life of a session in days.
+    pub session_days: u32,
+    /// Largest file that can be sent, in bytes.
+    pub upload_bytes: u64,
+    /// Whether logs are JSON lines.
+    pub log_json: bool,
+    /// Limits on what one request may ask for.
+    pub limits: crate::http::limits::Limits,
+    /// Whether the demonstration accounts and their password are shown.
+    pub demo: bool,
+    origins: Vec<(&'static str, Origin)>,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not the TOML expected.
+    #[error("{path}: {source}")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// An environment variable has a value that makes no sense.
+    #[error("{variable}: «{value}» is not {expected}")]
+    Environment {
+        /// Its name.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+}
+
+impl Partial {
+    /// What the environment says.
+    ///
+    /// # Errors
+    /// When a variable has a value of another type.
+    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            data: get("SESAME_DATA").map(PathBuf::from),
+            database_url: get("SESAME_DATABASE_URL").or_else(|| get("DATABASE_URL")),
+            database_connections: parsed(&get, "SESAME_DATABASE_CONNECTIONS", "a number")?,
+            host: parsed(&get, "SESAME_HOST", "an IP address")?,
+            port: parsed(&get, "SESAME_PORT", "a port")?,
+            graphiql: parsed(&get, "SESAME_GRAPHIQL", "true or false")?,
+            server_timing: parsed(&get, "SESAME_SERVER_TIMING", "true or false")?,
+            access_token_seconds: parsed(&get, "SESAME_ACCESS_TOKEN_SECONDS", "a number of seconds")?,
+            session_days: parsed(&get, "SESAME_SESSION_DAYS", "a number of days")?,
+            upload_bytes: parsed(&get, "SESAME_UPLOAD_BYTES", "a number of bytes")?,
+            log_json: parsed(&get, "SESAME_LOG_JSON", "true or false")?,
+            limits: None,
+        })
+    }
+
+    /// What the file says; nothing where there is none and none was asked for by name.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not understood.
+    pub fn from_file(path: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let asked_for = path.is_some();
+        let path = path.unwrap_or_else(|| PathBuf::from("sesame.toml"));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound && !asked_for => return Ok(Self::default()),
+            Err(source) => return Err(ConfigError::Read { path, source }),
+        };
+        toml::from_str(&text).map_err(|source| ConfigError::Parse { path, source: Box::new(source) })
+    }
+}
+
+fn parsed<T: std::str::FromStr>(
+    get: &impl Fn(&str) -> Option<String>,
+    variable: &'static str,
+    expected: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    get(variable)
+        .map(|value| value.parse().map_err(|_| ConfigError::Environment { variable, value, expected }))
+        .transpose()
+}
+
+/// Picks a setting from the first source that has it, and notes which.
+struct Pick<'a> {
+    sources: [(Origin, &'a Partial); 3],
+    origins: Vec<(&'static str, Origin)>,
+}
+
+impl Pick<'_> {
+    fn take<T>(&mut self, name: &'static str, read: impl Fn(&Partial) -> Option<T>, default: T) -> T {
+        let found = self.sources.iter().find_map(|(origin, partial)| Some((*origin, read(partial)?)));
+        let (origin, value) = found.unwrap_or((Origin::Default, default));
+        self.origins.push((name, origin));
+        value
+    }
+}
+
+impl Settings {
+    /// Puts the sources together, the first ones winning.
+    #[must_use]
+    pub fn resolve(flags: &Partial, environment: &Partial, file: &Partial) -> Self {
+        let sources = [(Origin::Flag, flags), (Origin::Environment, environment), (Origin::File, file)];
+        let mut pick = Pick { sources, origins: Vec::new() };
+        let data = pick.take("data", |p| p.data.clone(), PathBuf::from("data"));
+        let embedded = format!("sqlite://{}?mode=rwc", data.join("sesame.db").display());
+        Self {
+            database_url: pick.take("database_url", |p| p.database_url.clone(), embedded),
+            database_connections: pick.take("database_connections", |p| p.database_connections, 16),
+            host: pick.take("host", |p| p.host, IpAddr::from([127, 0, 0, 1])),
+            port: pick.take("port", |p| p.port, 8080),
+            graphiql: pick.take("graphiql", |p| p.graphiql, true),
+            server_timing: pick.take("server_timing", |p| p.server_timing, false),
+            access_token_seconds: pick.take("access_token_seconds", |p| p.access_token_seconds, 600),
+            session_days: pick.take("session_days", |p| p.session_days, 30),
+            upload_bytes: pick.take("upload_bytes", |p| p.upload_bytes, 20 * 1024 * 1024),
+            log_json: pick.take("log_json", |p| p.log_json, false),
+            limits: pick.take("limits", |p| p.limits.clone(), crate::http::limits::Limits::default()),
+            demo: false,
+            data,
+            origins: pick.origins,
+        }
+    }
+
+    /// The settings in force with their origins, one a line, secrets masked.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let value = |name: &str| match name {
+            "data" => self.data.display().to_string(),
+            "database_url" => masked(&self.database_url),
+            "database_connections" => self.database_connections.to_string(),
+            "host" => self.host.to_string(),
+            "port" => self.port.to_string(),
+            "graphiql" => self.graphiql.to_string(),
+            "server_timing" => self.server_timing.to_string(),
+            "access_token_seconds" => self.access_token_seconds.to_string(),
+            "session_days" => self.session_days.to_string(),
+            "upload_bytes" => self.upload_bytes.to_string(),
+            "log_json" => self.log_json.to_string(),
+            _ => format!("{:?}", self.limits),
+        };
+        self.origins.iter().map(|(name, origin)| format!("{name} = {}  # {origin}\n", value(name))).collect()
+    }
+}
+
+/// A URL without its password.
+fn masked(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+        Some((scheme, (credentials, rest))) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{rest}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_environment_over_file_over_defaults() {
+        let flags = Partial { port: Some(1), ..Partial::default() };
+        let environment = Partial { port: Some(2), session_days: Some(2), ..Partial::default() };
+        let file = Partial { port: Some(3), session_days: Some(3), log_json: Some(true), ..Partial::default() };
+        let settings = Settings::resolve(&flags, &environment, &file);
+        assert_eq!((settings.port, settings.session_days, settings.log_json), (1, 2, true));
+        let told = settings.describe();
+        assert!(told.contains("port = 1  # flag") && told.contains("graphiql = true  # default"), "{told}");
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(masked("postgres://me:secret@db/sesame"), "postgres://me:***@db/sesame");
+        assert_eq!(masked("sqlite://data/sesame.db"), "sqlite://data/sesame.db");
+    }
+}

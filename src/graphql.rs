@@ -1,0 +1,102 @@
+//! The schema: the contexts' roots merged, and what all of them use.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::{MergedObject, MergedSubscription};
+use parking_lot::RwLock;
+
+pub mod codes;
+pub mod connection;
+pub mod guard;
+pub mod id;
+pub mod node;
+pub mod payload;
+pub mod scalars;
+
+use self::guard::{Guarded, Needs};
+use crate::{authz::PermissionSet, http::limits::Limits};
+
+/// Everything that can be read.
+#[derive(MergedObject, Default)]
+pub struct Query(node::NodeQuery, crate::identity::IdentityQuery);
+
+/// Everything that can be changed.
+#[derive(MergedObject, Default)]
+pub struct Mutation(crate::identity::IdentityMutation);
+
+/// Everything that can be followed.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(crate::work_queue::WorkQueueSubscription);
+
+/// The schema that somebody sees.
+pub type Schema = async_graphql::Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscription>>;
+
+/// How many sets of permissions are kept built at most; far more than an organisation has.
+const MOST_SCHEMAS: usize = 256;
+
+/// The schemas, one per set of permissions, built when first asked for.
+pub struct Schemas {
+    built: RwLock<HashMap<PermissionSet, Schema>>,
+    needs: Needs,
+    limits: Limits,
+}
+
+impl Schemas {
+    /// None built yet, but the whole one, which tells what each root field needs.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let (whole, needs) = guard::building(PermissionSet::all(), || build(&limits));
+        Self { built: RwLock::new(HashMap::from([(PermissionSet::all(), whole)])), needs, limits }
+    }
+
+    /// The schema of a set of permissions.
+    #[must_use]
+    pub fn of(&self, held: PermissionSet) -> Schema {
+        if let Some(schema) = self.built.read().get(&held) {
+            return schema.clone();
+        }
+        let (schema, _) = guard::building(held, || build(&self.limits));
+        let mut built = self.built.write();
+        if built.len() >= MOST_SCHEMAS {
+            built.clear();
+        }
+        built.entry(held).or_insert(schema).clone()
+    }
+
+    /// What each root field needs.
+    #[must_use]
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+}
+
+impl std::fmt::Debug for Schemas {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Schemas").field("built", &self.built.read().len()).finish_non_exhaustive()
+    }
+}
+
+fn build(limits: &Limits) -> Schema {
+    async_graphql::Schema::build(Guarded::default(), Guarded::default(), Guarded::default())
+        .disable_suggestions()
+        .limit_depth(limits.depth)
+        .limit_complexity(limits.complexity)
+        .limit_recursive_depth(limits.nesting)
+        .limit_directives(limits.directives)
+        .finish()
+}
+
+/// The schema language of a set of permissions, as `schema.graphql` has it.
+#[must_use]
+pub fn sdl(schemas: &Schemas, held: PermissionSet) -> String {
+    let text = schemas.of(held).sdl();
+    let mut sdl = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    sdl.push('\n');
+    sdl
+}
+
+/// What a request carries for its resolvers.
+#[must_use]
+pub fn request(request: async_graphql::Request, op: &Arc<crate::op::Op>) -> async_graphql::Request {
+    crate::loaders::install(request.data(op.clone()), op)
+}

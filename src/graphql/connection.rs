@@ -1,0 +1,277 @@
+//! Connections with stable keyset cursors (G-10): a page stays right while rows come and go.
+
+use std::borrow::Cow;
+
+use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sea_orm::{
+    Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, Value,
+    sea_query::{Expr, ExprTrait, Order, SimpleExpr},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Most rows to a page.
+pub const MOST: i32 = 100;
+/// Rows to a page where the caller does not say.
+pub const USUAL: i32 = 20;
+
+/// Which page is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Paging {
+    /// From the beginning on: so many.
+    pub first: Option<i32>,
+    /// After this cursor.
+    pub after: Option<String>,
+    /// From the end: so many.
+    pub last: Option<i32>,
+    /// Before this cursor.
+    pub before: Option<String>,
+    /// Whether `totalCount` is asked for.
+    pub counted: bool,
+}
+
+impl Paging {
+    /// The arguments of a connection, checked.
+    ///
+    /// # Errors
+    /// `first` and `last` lie between 0 and 100 and exclude each other.
+    pub fn new(
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Self> {
+        for (name, count) in [("first", first), ("last", last)] {
+            if count.is_some_and(|n| !(0..=MOST).contains(&n)) {
+                return Err(Error::bad_input([name], format!("0 to {MOST}")));
+            }
+        }
+        if first.is_some() && last.is_some() {
+            return Err(Error::bad_input(["last"], "«first» or «last», not both"));
+        }
+        let counted = ctx.look_ahead().field("totalCount").exists();
+        Ok(Self { first, after, last, before, counted })
+    }
+
+    fn backwards(&self) -> bool {
+        self.last.is_some()
+    }
+
+    fn size(&self) -> u64 {
+        self.first.or(self.last).unwrap_or(USUAL).unsigned_abs().into()
+    }
+}
+
+/// One key of an order: an expression that is never null, and its direction.
+#[derive(Clone, Debug)]
+pub struct SortKey {
+    /// What is compared.
+    pub by: SimpleExpr,
+    /// Ascending or descending.
+    pub order: Order,
+}
+
+/// A value of a sort key, as a cursor carries it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KeyValue {
+    /// A number: keys, amounts, versions.
+    Number(i64),
+    /// A text.
+    Text(String),
+    /// A moment.
+    Moment {
+        /// In RFC 3339.
+        at: chrono::DateTime<chrono::Utc>,
+    },
+}
+
+impl From<KeyValue> for Value {
+    fn from(key: KeyValue) -> Self {
+        match key {
+            KeyValue::Number(number) => number.into(),
+            KeyValue::Text(text) => text.into(),
+            KeyValue::Moment { at } => at.into(),
+        }
+    }
+}
+
+fn encode(keys: &[KeyValue]) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(keys).unwrap_or_default())
+}
+
+fn decode(argument: &str, cursor: &str, keys: &[SortKey]) -> Result<Vec<KeyValue>> {
+    let values: Option<Vec<KeyValue>> =
+        URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    values
+        .filter(|values| values.len() == keys.len())
+        .ok_or_else(|| Error::bad_input([argument], "not a cursor of this list in this order"))
+}
+
+/// What lies beyond a cursor, in the order of the keys: `a > x OR (a = x AND b > y) OR …`.
+fn beyond(keys: &[SortKey], values: &[KeyValue], backwards: bool) -> Condition {
+    let mut any = Condition::any();
+    for (place, key) in keys.iter().enumerate() {
+        let mut all = Condition::all();
+        for (earlier, value) in keys.iter().zip(values).take(place) {
+            all = all.add(earlier.by.clone().eq(Expr::val(Value::from(value.clone()))));
+        }
+        let ascending = matches!(key.order, Order::Asc) != backwards;
+        let value = Expr::val(Value::from(values[place].clone()));
+        all = all.add(if ascending { key.by.clone().gt(value) } else { key.by.clone().lt(value) });
+        any = any.add(all);
+    }
+    any
+}
+
+/// One page of rows.
+#[derive(Clone, Debug)]
+pub struct Page<R> {
+    /// The rows with their cursors.
+    pub rows: Vec<(String, R)>,
+    /// Whether there are more behind it.
+    pub has_next: bool,
+    /// Whether there are more before it.
+    pub has_previous: bool,
+    /// How many there are in all, where it was asked for.
+    pub total: Option<i64>,
+}
+
+/// Reads one page of a select. The last key must be unique.
+///
+/// # Errors
+/// A cursor that is none of this list, or the database.
+pub async fn page<E, R>(
+    conn: &impl ConnectionTrait,
+    select: Select<E>,
+    keys: &[SortKey],
+    values: impl Fn(&R) -> Vec<KeyValue>,
+    paging: &Paging,
+) -> Result<Page<R>>
+where
+    E: EntityTrait<Model = R>,
+    R: FromQueryResult + Sized + Send + Sync,
+{
+    let total = match paging.counted {
+        true => Some(i64::try_from(select.clone().count(conn).await?).unwrap_or(i64::MAX)),
+        false => None,
+    };
+    let backwards = paging.backwards();
+    let mut select = select;
+    if let Some(cursor) = &paging.after {
+        select = select.filter(beyond(keys, &decode("after", cursor, keys)?, false));
+    }
+    if let Some(cursor) = &paging.before {
+        select = select.filter(beyond(keys, &decode("before", cursor, keys)?, true));
+    }
+    for key in keys {
+        let ascending = matches!(key.order, Order::Asc) != backwards;
+        select = select.order_by(key.by.clone(), if ascending { Order::Asc } else { Order::Desc });
+    }
+    let size = paging.size();
+    let mut rows = select.limit(size + 1).all(conn).await?;
+    let more = rows.len() as u64 > size;
+    rows.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    if backwards {
+        rows.reverse();
+    }
+    Ok(Page {
+        rows: rows.into_iter().map(|row| (encode(&values(&row)), row)).collect(),
+        has_next: if backwards { paging.before.is_some() } else { more },
+        has_previous: if backwards { more } else { paging.after.is_some() },
+        total,
+    })
+}
+
+/// The statement of a select, for tests that look at its plan.
+#[must_use]
+pub fn statement<E: EntityTrait>(select: &Select<E>, backend: sea_orm::DbBackend) -> String {
+    select.build(backend).to_string()
+}
+
+/// A page of a list, as Relay wants it.
+#[derive(Debug)]
+pub struct Connection<T: OutputType> {
+    edges: Vec<Edge<T>>,
+    page_info: PageInfo,
+    total_count: Option<i64>,
+}
+
+/// A page of a list.
+#[Object(name_type)]
+impl<T: OutputType> Connection<T> {
+    /// The page's rows with their cursors.
+    async fn edges(&self) -> &[Edge<T>] {
+        &self.edges
+    }
+
+    /// The page's rows without their cursors.
+    async fn nodes(&self) -> Vec<&T> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where the page lies.
+    async fn page_info(&self) -> &PageInfo {
+        &self.page_info
+    }
+
+    /// How many rows there are in all; counted only when asked for.
+    async fn total_count(&self) -> Option<i64> {
+        self.total_count
+    }
+}
+
+/// A row with its cursor.
+#[derive(Debug, SimpleObject)]
+#[graphql(name_type)]
+pub struct Edge<T: OutputType> {
+    /// Its place in the list.
+    cursor: String,
+    /// The row.
+    node: T,
+}
+
+/// Where a page lies.
+#[derive(Debug, SimpleObject)]
+pub struct PageInfo {
+    /// Whether there are rows behind it.
+    has_next_page: bool,
+    /// Whether there are rows before it.
+    has_previous_page: bool,
+    /// Cursor of its first row.
+    start_cursor: Option<String>,
+    /// Cursor of its last row.
+    end_cursor: Option<String>,
+}
+
+impl<T: OutputType> TypeName for Connection<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", T::type_name()).into()
+    }
+}
+
+impl<T: OutputType> TypeName for Edge<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", T::type_name()).into()
+    }
+}
+
+impl<R, T: OutputType + From<R>> From<Page<R>> for Connection<T> {
+    fn from(page: Page<R>) -> Self {
+        let cursor = |row: Option<&(String, R)>| row.map(|(cursor, _)| cursor.clone());
+        Self {
+            page_info: PageInfo {
+                has_next_page: page.has_next,
+                has_previous_page: page.has_previous,
+                start_cursor: cursor(page.rows.first()),
+                end_cursor: cursor(page.rows.last()),
+            },
+            total_count: page.total,
+            edges: page.rows.into_iter().map(|(cursor, row)| Edge { cursor, node: row.into() }).collect(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! People: who they are, how they sign in, who stands in for whom, and the organisation they work in.
+//!
+//! The door of the context. [`Directory`] answers, from memory where it can, who is behind a session;
+//! [`Issuer`] makes and reads access tokens.
+
+mod directory;
+mod error;
+mod issuer;
+mod mutation;
+pub mod passwords;
+mod query;
+mod session;
+pub mod store;
+pub mod types;
+
+pub use directory::{Directory, authenticate};
+pub use error::Refusal;
+pub use issuer::Issuer;
+pub use mutation::IdentityMutation;
+pub use query::IdentityQuery;
+pub use session::{Tokens, open as open_session};

@@ -1,0 +1,126 @@
+//! Signing in, renewing, signing out.
+
+use ::entity::{identity::session, vocabulary::PersonId};
+use chrono::Duration;
+use rand::RngExt;
+use sea_orm::ActiveValue::Set;
+use sha2::{Digest, Sha256};
+
+use super::{error::Refusal, issuer::AccessToken, passwords, store};
+use crate::{
+    action::Call,
+    db::Conn,
+    error::{Error, Result},
+    op::Op,
+    outbox::{self, Event, Subject},
+    refusal::{Done, refused},
+};
+
+/// What one gets by signing in.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// Short-lived, for every request.
+    pub access: AccessToken,
+    /// Long-lived, for one renewal.
+    pub refresh: String,
+}
+
+/// Signs somebody in with e-mail address and password.
+///
+/// # Errors
+/// The same refusal, in the same time, for an unknown address and for a wrong password.
+pub async fn sign_in(op: &Op, email: &str, password: String) -> Done<Tokens, Refusal> {
+    let found = store::person_by_email(&op.conn(), email).await?.filter(|p| p.active);
+    let hash = found.as_ref().and_then(|p| p.password_hash.clone());
+    let fits = tokio::task::spawn_blocking(move || passwords::verify(&password, hash.as_deref()))
+        .await
+        .map_err(|e| Error::Internal(e.into()))?;
+    match found {
+        Some(person) if fits => Ok(open(op, person.id).await?),
+        Some(_) | None => refused(Refusal::WrongCredentials),
+    }
+}
+
+/// Opens a session for somebody.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn open(op: &Op, person: PersonId) -> Result<Tokens> {
+    let conn = op.begin().await?;
+    let row = session::ActiveModel {
+        person_id: Set(person),
+        created_at: Set(op.now),
+        expires_at: Set(op.now + Duration::days(op.app.settings.session_days.into())),
+        revoked_at: Set(None),
+        ..Default::default()
+    };
+    let session = store::insert_session(&conn, row).await?;
+    let tokens = tokens(op, &conn, person, session).await?;
+    conn.commit().await?;
+    Ok(tokens)
+}
+
+async fn tokens(op: &Op, conn: &Conn, person: PersonId, session: ::entity::vocabulary::SessionId) -> Result<Tokens> {
+    let refresh = crate::hex(&rand::rng().random::<[u8; 32]>());
+    store::insert_refresh_token(conn, session, fingerprint(&refresh)).await?;
+    let access = op.app.issuer.issue(person, session, op.now, None).map_err(|e| Error::Internal(e.into()))?;
+    Ok(Tokens { access, refresh })
+}
+
+/// Renews a session: the refresh token is used up and replaced. A second use of one betrays that
+/// somebody copied it, and ends the session for both.
+///
+/// # Errors
+/// A refusal where the token is unknown, used before, or the session has ended.
+pub async fn refresh(op: &Op, token: &str) -> Done<Tokens, Refusal> {
+    let conn = op.begin().await?;
+    let Some(found) = store::refresh_token(&conn, &fingerprint(token)).await? else {
+        conn.rollback().await?;
+        return refused(Refusal::SessionEnded);
+    };
+    let Some((session, person)) = store::session_of(&conn, found.session_id).await? else {
+        return Err(Error::defect("a refresh token without a session").into());
+    };
+    let ended = session.revoked_at.is_some() || session.expires_at <= op.now || !person.active;
+    if ended {
+        conn.rollback().await?;
+        return refused(Refusal::SessionEnded);
+    }
+    if !store::use_refresh_token(&conn, &found, op.now).await? {
+        end(op, &conn, session.id, "refresh token used twice").await?;
+        conn.commit().await?;
+        op.app.directory.forget();
+        op.app.outbox.wake();
+        return refused(Refusal::SessionEnded);
+    }
+    let tokens = tokens(op, &conn, person.id, session.id).await?;
+    conn.commit().await?;
+    Ok(tokens)
+}
+
+/// Ends the caller's session; it is over at once, on every process and open socket.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn sign_out(op: &Op) -> Done<(), Refusal> {
+    let session = op.caller()?.session;
+    let conn = op.begin().await?;
+    end(op, &conn, session, "signed out").await?;
+    conn.commit().await?;
+    op.app.directory.forget();
+    op.app.outbox.wake();
+    Ok(())
+}
+
+async fn end(op: &Op, conn: &Conn, session: ::entity::vocabulary::SessionId, why: &str) -> Result<()> {
+    if store::revoke_session(conn, session, op.now).await? {
+        let mut event = Event::new("identity.session_ended", Subject { kind: "Session", id: session.0 });
+        event.reason = Some(why.to_owned());
+        outbox::record(op, conn, &Call::default(), event).await?;
+    }
+    Ok(())
+}
+
+fn fingerprint(token: &str) -> String {
+    crate::hex(&Sha256::digest(token))
+}

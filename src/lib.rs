@@ -1,0 +1,37 @@
+//! Sésame: the back office of a French sales network, served as one role-aware GraphQL API.
+//!
+//! ```text
+//!   cli ─▶ app ─▶ http ─▶ graphql ─▶ the contexts: orders · budgets · work_queue · identity · crm · catalog
+//!                                       each: mutation ─▶ actions ─▶ store, workflow, rules
+//!   all of them stand on:  op · action · authz · outbox · db · refusal · error · i18n · calendar · clock
+//! ```
+//! A context reaches another only through its door (`orders.rs`, not what is inside `orders/`), handing
+//! over the open transaction, and doors point downwards only.
+
+#![forbid(unsafe_code)]
+
+pub mod action;
+pub mod app;
+pub mod authz;
+pub mod calendar;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod demo;
+pub mod error;
+pub mod graphql;
+pub mod http;
+pub mod i18n;
+pub mod identity;
+pub mod loaders;
+pub mod op;
+pub mod outbox;
+pub mod refusal;
+pub mod work_queue;
+
+/// Bytes as hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,7 @@
+//! The `sesame` command.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    sesame::cli::main()
+}

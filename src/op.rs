@@ -1,0 +1,109 @@
+//! `Op`: who acts, when, in which language, on which database. Always the first argument.
+
+use std::sync::Arc;
+
+use ::entity::vocabulary::{Language, PersonId};
+use chrono::{DateTime, NaiveDate, Utc};
+use parking_lot::Mutex;
+
+use crate::{
+    app::App,
+    authz::{Caller, InNameOf, Permission, Reach},
+    calendar,
+    db::{Conn, Meter},
+    error::{Error, Result},
+};
+
+/// One request, seen from inside.
+#[derive(Debug)]
+pub struct Op {
+    /// The running server.
+    pub app: Arc<App>,
+    /// Who is signed in.
+    pub caller: Option<Arc<Caller>>,
+    /// The language for texts.
+    pub language: Language,
+    /// The moment at which everything in this request happens.
+    pub now: DateTime<Utc>,
+    /// Names the request in logs, events and faults.
+    pub request_id: String,
+    /// Counts the statements of this request.
+    pub meter: Arc<Meter>,
+    /// The transaction of a dry run, in which its payload is read before it is taken back.
+    rehearsal: Mutex<Option<Conn>>,
+}
+
+impl Op {
+    /// An operation that begins now.
+    #[must_use]
+    pub fn new(app: Arc<App>, caller: Option<Arc<Caller>>, language: Language, request_id: String) -> Self {
+        let now = app.clock.now();
+        Self { app, caller, language, now, request_id, meter: Arc::default(), rehearsal: Mutex::default() }
+    }
+
+    /// Today in Europe/Paris.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        calendar::paris_day(self.now)
+    }
+
+    /// Who is signed in.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] where nobody is.
+    pub fn caller(&self) -> Result<&Arc<Caller>> {
+        self.caller.as_ref().ok_or(Error::Unauthenticated)
+    }
+
+    /// The key of the person who is signed in.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] where nobody is.
+    pub fn me(&self) -> Result<PersonId> {
+        Ok(self.caller()?.person.id)
+    }
+
+    /// What the caller sees with a permission; nothing where nobody is signed in.
+    #[must_use]
+    pub fn sees(&self, permission: Permission) -> Reach {
+        self.caller.as_ref().map(|c| c.sees(permission)).unwrap_or_default()
+    }
+
+    /// What the caller can act on with a permission in somebody's name.
+    #[must_use]
+    pub fn acts(&self, permission: Permission, name: InNameOf) -> Reach {
+        self.caller.as_ref().map(|c| c.acts(permission, name)).unwrap_or_default()
+    }
+
+    /// Where to read: the pool, or the transaction of a dry run whose payload is being read.
+    #[must_use]
+    pub fn conn(&self) -> Conn {
+        let rehearsal = self.rehearsal.lock().clone();
+        rehearsal.unwrap_or_else(|| Conn::reader(&self.app.database, self.meter.clone()))
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn begin(&self) -> Result<Conn> {
+        Ok(Conn::begin(&self.app.database, self.meter.clone()).await?)
+    }
+
+    /// Keeps the transaction of a dry run open until [`Op::end_rehearsal`].
+    pub fn rehearse(&self, transaction: Conn) {
+        *self.rehearsal.lock() = Some(transaction);
+    }
+
+    /// Takes a dry run back, where there was one.
+    ///
+    /// # Errors
+    /// When the database cannot be reached; it then takes the dry run back by itself.
+    pub async fn end_rehearsal(&self) -> Result<()> {
+        let transaction = self.rehearsal.lock().take();
+        match transaction {
+            Some(transaction) => Ok(transaction.rollback().await?),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Events, written in the transaction of what they tell: timeline, outbox and audit log in one row
+//! (G-21), and from them the live feed of every process.
+//!
+//! ```text
+//! action ──record──▶ event row ──commit──▶ wake ──▶ number (PostgreSQL: behind the commit) ──▶ feed
+//! ```
+//! A *position* is an event's place in the order of commits. On SQLite there is one writer, so the
+//! transaction takes the next position itself. On PostgreSQL keys are handed out before commits, so
+//! positions are given behind them, by one process at a time, to what it finds committed: a reader
+//! that goes on from its last position can miss nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use ::entity::{
+    platform::event,
+    vocabulary::{EnvelopeId, EventId},
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, TransactionTrait, sqlx::postgres::PgListener,
+};
+use serde::Serialize;
+use tokio::sync::{Notify, broadcast};
+
+use crate::{
+    action::Call,
+    db::{Conn, Database},
+    error::{Error, Result},
+    op::Op,
+    work_queue::Moves,
+};
+
+/// How many events a slow reader may be behind before it has to catch up from the table.
+const BACKLOG: usize = 4096;
+/// How often the table is looked at though nobody called.
+const TICK: Duration = Duration::from_millis(500);
+/// The channel on which PostgreSQL wakes every process.
+const CHANNEL: &str = "sesame_event";
+/// The advisory lock of whoever gives positions.
+const NUMBERING: i64 = 0x5e5a_3e01;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Name of the type in the schema.
+    pub kind: &'static str,
+    /// Key.
+    pub id: i64,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Such as `order.submitted`.
+    pub kind: &'static str,
+    /// To what.
+    pub subject: Subject,
+    /// Status before.
+    pub from: Option<&'static str>,
+    /// Status after.
+    pub to: Option<&'static str>,
+    /// Reason given.
+    pub reason: Option<String>,
+    /// What changed, field by field.
+    pub changes: serde_json::Value,
+    /// How the queues changed.
+    pub queue: Moves,
+    /// Envelopes whose balance changed.
+    pub envelopes: Vec<EnvelopeId>,
+}
+
+impl Event {
+    /// Something that happened to an object.
+    #[must_use]
+    pub fn new(kind: &'static str, subject: Subject) -> Self {
+        Self {
+            kind,
+            subject,
+            from: None,
+            to: None,
+            reason: None,
+            changes: serde_json::Value::Object(serde_json::Map::new()),
+            queue: Moves::default(),
+            envelopes: Vec::new(),
+        }
+    }
+
+    /// With what changed.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, which is a defect.
+    pub fn with_changes(mut self, changes: &impl Serialize) -> Result<Self> {
+        self.changes = serde_json::to_value(changes).map_err(|e| Error::Internal(e.into()))?;
+        Ok(self)
+    }
+}
+
+/// Writes an event in the open transaction.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn record(op: &Op, conn: &Conn, call: &Call, event: Event) -> Result<EventId> {
+    let Event { kind, subject, from, to, reason, changes, queue, envelopes } = event;
+    let json = |value: serde_json::Result<serde_json::Value>| value.map_err(|e| Error::Internal(e.into()));
+    let row = event::ActiveModel {
+        position: Set(if conn.is_postgres() { None } else { Some(last_position(conn).await? + 1) }),
+        at: Set(op.now),
+        kind: Set(kind.to_owned()),
+        actor_id: Set(op.caller.as_ref().map(|c| c.person.id)),
+        on_behalf_of_id: Set(call.on_behalf_of),
+        roles: Set(acting_roles(op, call)),
+        subject_type: Set(subject.kind.to_owned()),
+        subject_id: Set(subject.id),
+        from_status: Set(from.map(str::to_owned)),
+        to_status: Set(to.map(str::to_owned)),
+        reason: Set(reason),
+        changes: Set(changes),
+        queue: Set(json(serde_json::to_value(&queue))?),
+        envelopes: Set(json(serde_json::to_value(&envelopes))?),
+        policy_version: Set(op.app.policy().version),
+        request_id: Set(op.request_id.clone()),
+        ..Default::default()
+    };
+    Ok(event::Entity::insert(row).exec(conn).await?.last_insert_id)
+}
+
+fn acting_roles(op: &Op, call: &Call) -> String {
+    let grant = op.caller.as_ref().and_then(|caller| caller.grant(call.name()));
+    grant.map(|grant| grant.holder.roles.join(" ")).unwrap_or_default()
+}
+
+/// The highest position given so far; 0 before the first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn last_position(conn: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let highest: Option<Option<i64>> = event::Entity::find()
+        .select_only()
+        .column_as(event::Column::Position.max(), "position")
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok(highest.flatten().unwrap_or(0))
+}
+
+/// Events after a position, in the order of commits.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn since(conn: &impl ConnectionTrait, position: i64, most: u64) -> Result<Vec<event::Model>, DbErr> {
+    event::Entity::find()
+        .filter(event::Column::Position.gt(position))
+        .order_by_asc(event::Column::Position)
+        .limit(most)
+        .all(conn)
+        .await
+}
+
+/// The live feed of this process.
+#[derive(Debug)]
+pub struct Outbox {
+    called: Notify,
+    feed: broadcast::Sender<Arc<event::Model>>,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { called: Notify::new(), feed: broadcast::channel(BACKLOG).0 }
+    }
+}
+
+impl Outbox {
+    /// Says that something was committed.
+    pub fn wake(&self) {
+        self.called.notify_one();
+    }
+
+    /// Everything that is committed from now on, in the order of commits.
+    ///
+    /// Watch first, then read what there is: nothing falls between the two.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<Arc<event::Model>> {
+        self.feed.subscribe()
+    }
+
+    /// Feeds the watchers until the task is dropped. One per process.
+    pub async fn run(&self, database: Database) {
+        let mut position = None;
+        let mut listener = None;
+        loop {
+            match self.pass(&database, &mut position).await {
+                Ok(()) => {
+                    if listener.is_none() {
+                        listener = listen(&database).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox cannot read events");
+                    listener = None;
+                }
+            }
+            self.wait(&mut listener).await;
+        }
+    }
+
+    async fn wait(&self, listener: &mut Option<PgListener>) {
+        let notified = async {
+            match listener {
+                Some(listener) => listener.recv().await.is_ok(),
+                None => std::future::pending().await,
+            }
+        };
+        let alive = tokio::select! {
+            () = self.called.notified() => true,
+            alive = notified => alive,
+            () = tokio::time::sleep(TICK) => true,
+        };
+        if !alive {
+            *listener = None;
+        }
+    }
+
+    async fn pass(&self, database: &Database, position: &mut Option<i64>) -> Result<(), DbErr> {
+        if database.is_postgres() {
+            number(database.writer()).await?;
+        }
+        let mut from = match *position {
+            Some(position) => position,
+            None => last_position(database.reader()).await?,
+        };
+        *position = Some(from);
+        loop {
+            let events = since(database.reader(), from, 500).await?;
+            let Some(last) = events.last().and_then(|e| e.position) else { return Ok(()) };
+            for event in events {
+                // Nobody watching is no error.
+                let _unwatched = self.feed.send(Arc::new(event));
+            }
+            from = last;
+            *position = Some(last);
+        }
+    }
+}
+
+async fn listen(database: &Database) -> Option<PgListener> {
+    if !database.is_postgres() {
+        return None;
+    }
+    let mut listener = PgListener::connect_with(database.reader().get_postgres_connection_pool()).await.ok()?;
+    listener.listen(CHANNEL).await.ok()?;
+    Some(listener)
+}
+
+/// Gives positions to what is committed without one. The lock makes it one process at a time; the
+/// statement after it sees everything committed before.
+async fn number(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let waiting = event::Entity::find().filter(event::Column::Position.is_null()).one(db).await?;
+    if waiting.is_none() {
+        return Ok(());
+    }
+    let transaction = db.begin().await?;
+    transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({NUMBERING})")).await?;
+    transaction
+        .execute_unprepared(
+            "UPDATE event SET position = waiting.place + (SELECT COALESCE(MAX(position), 0) FROM event) \
+             FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM event WHERE position IS NULL) AS waiting \
+             WHERE event.id = waiting.id",
+        )
+        .await?;
+    transaction.execute_unprepared(&format!("NOTIFY {CHANNEL}")).await?;
+    transaction.commit().await
+}
