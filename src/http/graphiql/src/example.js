@@ -9,7 +9,11 @@ const operation = (name) => `query ${name} {
       code
       label
     }
-    permissions
+    permissions {
+      name
+      step
+      scopes
+    }
   }
 }
 `;
@@ -44,7 +48,7 @@ ${operation('QuiSuisJe')}
 # }
 #
 # subscription EnDirect {
-#   workQueueChanged { __typename }
+#   workQueueChanged
 # }
 `;
 
@@ -78,7 +82,7 @@ ${operation('WhoAmI')}
 # }
 #
 # subscription Live {
-#   workQueueChanged { __typename }
+#   workQueueChanged
 # }
 `;
 
