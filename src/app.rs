@@ -1,13 +1,13 @@
 //! The running server: what every request shares.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use migration::MigratorTrait;
 use object_store::{ObjectStore, local::LocalFileSystem};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 
-use ::entity::platform::policy_version;
+use ::entity::{platform::policy_version, vocabulary::SessionId};
 
 use crate::{
     authz::{self, Caller, PermissionSet, Policy, View, policy},
@@ -15,9 +15,12 @@ use crate::{
     config::Settings,
     db::Database,
     error::{Error, Result},
+    files,
     graphql::Schemas,
     identity::{Directory, Issuer},
+    live::Connections,
     outbox::Outbox,
+    work_queue::Hub,
 };
 
 /// What every request shares.
@@ -38,6 +41,10 @@ pub struct App {
     pub issuer: Issuer,
     /// Where files are kept.
     pub files: Arc<dyn ObjectStore>,
+    /// Connections that live as long as their caller's rights.
+    pub connections: Connections,
+    /// News of the queues on their way to whoever follows them.
+    pub queues: Arc<Hub>,
     policy: ArcSwap<Policy>,
 }
 
@@ -58,6 +65,8 @@ impl App {
         std::fs::create_dir_all(&uploads).map_err(fault)?;
         let issuer = Issuer::open(&settings).map_err(fault)?;
         let files = LocalFileSystem::new_with_prefix(&uploads).map_err(|e| Error::Internal(e.into()))?;
+        // Durable before it is acknowledged (K-1).
+        let files = files.with_fsync(true).with_automatic_cleanup(true);
         let database = Database::connect(&settings.database_url, settings.database_connections).await?;
         migrate(&database).await?;
         let app = Self {
@@ -70,6 +79,8 @@ impl App {
             directory: Directory::default(),
             issuer,
             files: Arc::new(files),
+            connections: Connections::default(),
+            queues: Arc::default(),
         };
         Ok(Arc::new(app))
     }
@@ -78,10 +89,14 @@ impl App {
     pub fn start(self: &Arc<Self>) -> Background {
         let feeding = self.clone();
         let following = self.clone();
-        let events = self.outbox.watch();
+        let telling = self.queues.clone();
+        let (events, news) = (self.outbox.watch(), self.outbox.watch());
         Background(vec![
             tokio::spawn(async move { feeding.outbox.run(feeding.database.clone()).await }),
             tokio::spawn(async move { following.follow(events).await }),
+            tokio::spawn(keep_policy(self.clone())),
+            tokio::spawn(async move { telling.run(news).await }),
+            tokio::spawn(files::sweep_hourly(self.clone())),
         ])
     }
 
@@ -89,9 +104,13 @@ impl App {
     async fn follow(&self, mut events: tokio::sync::broadcast::Receiver<Arc<::entity::platform::event::Model>>) {
         use tokio::sync::broadcast::error::RecvError;
         loop {
-            let (people, policy) = match events.recv().await {
-                Ok(event) => (event.kind.starts_with("identity."), event.kind.starts_with("policy.")),
-                Err(RecvError::Lagged(_)) => (true, true),
+            let (people, policy, session) = match events.recv().await {
+                Ok(event) => (
+                    event.kind.starts_with("identity."),
+                    event.kind.starts_with("policy."),
+                    (event.kind == "identity.session_ended").then_some(SessionId(event.subject_id)),
+                ),
+                Err(RecvError::Lagged(_)) => (true, true, None),
                 Err(RecvError::Closed) => return,
             };
             if people {
@@ -99,6 +118,9 @@ impl App {
             }
             if policy && let Err(error) = self.reload_policy().await {
                 tracing::error!(error = &error as &dyn std::error::Error, "the policy cannot be read again");
+            }
+            if people || policy {
+                self.connections.look_again(session);
             }
         }
     }
@@ -114,7 +136,9 @@ impl App {
     /// # Errors
     /// When the database cannot be read; the policy in force stays.
     pub async fn reload_policy(&self) -> Result<()> {
-        self.policy.store(Arc::new(load_policy(&self.database, &self.clock).await?));
+        let read = Arc::new(load_policy(&self.database, &self.clock).await?);
+        // Two may read at once: the later version stays.
+        self.policy.rcu(|held| if held.version > read.version { held.clone() } else { read.clone() });
         self.directory.forget();
         Ok(())
     }
@@ -136,6 +160,32 @@ pub struct Background(Vec<tokio::task::JoinHandle<()>>);
 impl Drop for Background {
     fn drop(&mut self) {
         self.0.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// How often a process looks at the policy's version though no event told of a change (G-6).
+const POLICY_TICK: Duration = Duration::from_millis(500);
+
+/// Follows changes of the policy that other processes made, should their events be late. On SQLite there
+/// is no other process.
+async fn keep_policy(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(POLICY_TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while app.database.is_postgres() {
+        ticks.tick().await;
+        let is_old = match policy::version(app.database.reader()).await {
+            Ok(version) => version.is_some_and(|version| version > app.policy().version),
+            Err(error) => {
+                tracing::debug!(%error, "the policy's version cannot be read");
+                false
+            }
+        };
+        if is_old {
+            match app.reload_policy().await {
+                Ok(()) => app.connections.look_again(None),
+                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the policy cannot be read again"),
+            }
+        }
     }
 }
 

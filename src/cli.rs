@@ -8,6 +8,7 @@ use crate::config::{Partial, Settings};
 
 mod schema;
 mod serve;
+mod token;
 
 /// The back office of a sales network, served as one role-aware GraphQL API.
 #[derive(Debug, Parser)]
@@ -42,6 +43,8 @@ enum Command {
     Serve(serve::Serve),
     /// Print the schema, whole or as a role sees it.
     Schema(schema::Schema),
+    /// Open a session for somebody and print its bearer token.
+    Token(token::Token),
     /// Bring the database's schema up to date.
     Migrate,
     /// Print the settings in force and where each came from; secrets are masked.
@@ -81,6 +84,7 @@ async fn run(cli: Cli) -> Outcome {
     match cli.command {
         Command::Serve(command) => command.run(settings).await,
         Command::Schema(command) => command.run(settings).await,
+        Command::Token(command) => command.run(settings).await,
         Command::Migrate => migrate(settings).await,
         Command::Config => {
             print!("{}", settings.describe());

@@ -5,28 +5,31 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::{MergedObject, MergedSubscription};
 use parking_lot::RwLock;
 
+pub mod call;
 pub mod codes;
 pub mod connection;
+pub mod filter;
 pub mod guard;
 pub mod id;
 pub mod node;
 pub mod payload;
 pub mod scalars;
+pub mod sorting;
 
 use self::guard::{Guarded, Needs};
 use crate::{authz::PermissionSet, http::limits::Limits};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, crate::identity::IdentityQuery);
+pub struct Query(node::NodeQuery, crate::administration::AdministrationQuery, crate::budgets::BudgetsQuery, crate::crm::CrmQuery, crate::catalog::CatalogQuery, crate::identity::IdentityQuery, crate::orders::OrdersQuery, crate::work_queue::WorkQueueQuery);
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(crate::identity::IdentityMutation);
+pub struct Mutation(crate::administration::AdministrationMutation, crate::budgets::BudgetsMutation, crate::files::FilesMutation, crate::identity::IdentityMutation, crate::orders::OrdersMutation);
 
 /// Everything that can be followed.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(crate::work_queue::WorkQueueSubscription);
+pub struct Subscription(crate::work_queue::WorkQueueSubscription, crate::orders::OrdersSubscription, crate::budgets::BudgetsSubscription);
 
 /// The schema that somebody sees.
 pub type Schema = async_graphql::Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscription>>;
@@ -79,10 +82,8 @@ impl std::fmt::Debug for Schemas {
 fn build(limits: &Limits) -> Schema {
     async_graphql::Schema::build(Guarded::default(), Guarded::default(), Guarded::default())
         .disable_suggestions()
-        .limit_depth(limits.depth)
-        .limit_complexity(limits.complexity)
+        // Everything else is measured before a request comes here: see `http::limits`.
         .limit_recursive_depth(limits.nesting)
-        .limit_directives(limits.directives)
         .finish()
 }
 

@@ -3,19 +3,24 @@
 //! The door of the context. [`Directory`] answers, from memory where it can, who is behind a session;
 //! [`Issuer`] makes and reads access tokens.
 
+mod actions;
+mod attempts;
 mod directory;
 mod error;
+mod filter;
 mod issuer;
 mod mutation;
 pub mod passwords;
 mod query;
+mod rules;
 mod session;
 pub mod store;
 pub mod types;
 
 pub use directory::{Directory, authenticate};
 pub use error::Refusal;
-pub use issuer::Issuer;
+pub use issuer::{AccessToken, Issuer};
 pub use mutation::IdentityMutation;
-pub use query::IdentityQuery;
-pub use session::{Tokens, open as open_session};
+pub use query::{IdentityQuery, mandate};
+pub use rules::is_administered;
+pub use session::{Tokens, open as open_session, token as open_token};

@@ -11,21 +11,30 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+pub mod administration;
 pub mod app;
 pub mod authz;
+pub mod budgets;
 pub mod calendar;
+pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crm;
 pub mod db;
 pub mod demo;
 pub mod error;
+pub mod files;
+pub mod follow;
 pub mod graphql;
 pub mod http;
 pub mod i18n;
 pub mod identity;
+pub mod input;
+pub mod live;
 pub mod loaders;
 pub mod op;
+pub mod orders;
 pub mod outbox;
 pub mod refusal;
 pub mod work_queue;

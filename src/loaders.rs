@@ -3,8 +3,11 @@
 use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
 use ::entity::{
+    budgets::{envelope, goodwill},
+    catalog::article,
+    crm::{account, site},
     identity::{delegation, person, region, role},
-    vocabulary::{DelegationId, PersonId, RegionId},
+    vocabulary::{AccountId, ArticleId, DelegationId, EnvelopeId, GoodwillId, PersonId, RegionId, SiteId},
 };
 use async_graphql::{
     Context,
@@ -13,6 +16,7 @@ use async_graphql::{
 use sea_orm::DbErr;
 
 use crate::{
+    budgets, catalog, crm,
     error::{Error, Result},
     identity,
     op::Op,
@@ -35,11 +39,16 @@ impl std::fmt::Debug for Loaders {
 
 /// Gives a request its look-ups.
 pub(crate) fn install(request: async_graphql::Request, op: &Arc<Op>) -> async_graphql::Request {
-    let loader = DataLoader::new(Reader(op.clone()), tokio::spawn).delay(Duration::ZERO).max_batch_size(BATCH);
-    request.data(Loaders(loader))
+    request.data(Loaders::new(op))
 }
 
 impl Loaders {
+    /// Look-ups that read where an operation reads.
+    #[must_use]
+    pub fn new(op: &Arc<Op>) -> Self {
+        Self(DataLoader::new(Reader(op.clone()), tokio::spawn).delay(Duration::ZERO).max_batch_size(BATCH))
+    }
+
     /// The look-ups of the request that a resolver belongs to.
     pub fn of<'c>(ctx: &'c Context<'_>) -> &'c Self {
         ctx.data_unchecked::<Self>()
@@ -134,4 +143,9 @@ by_key! {
     PersonId => person::Model, identity::store::people;
     DelegationId => delegation::Model, identity::store::delegations;
     RegionId => region::Model, identity::store::regions;
+    AccountId => account::Model, crm::store::accounts;
+    SiteId => site::Model, crm::store::sites;
+    ArticleId => article::Model, catalog::store::articles;
+    EnvelopeId => envelope::Model, budgets::store::envelopes_by_key;
+    GoodwillId => goodwill::Model, budgets::store::gestures_by_key;
 }

@@ -1,6 +1,6 @@
 //! `Op`: who acts, when, in which language, on which database. Always the first argument.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use ::entity::vocabulary::{Language, PersonId};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -27,6 +27,8 @@ pub struct Op {
     pub now: DateTime<Utc>,
     /// Names the request in logs, events and faults.
     pub request_id: String,
+    /// Where the request came from, where that is known.
+    pub address: Option<IpAddr>,
     /// Counts the statements of this request.
     pub meter: Arc<Meter>,
     /// The transaction of a dry run, in which its payload is read before it is taken back.
@@ -38,7 +40,7 @@ impl Op {
     #[must_use]
     pub fn new(app: Arc<App>, caller: Option<Arc<Caller>>, language: Language, request_id: String) -> Self {
         let now = app.clock.now();
-        Self { app, caller, language, now, request_id, meter: Arc::default(), rehearsal: Mutex::default() }
+        Self { app, caller, language, now, request_id, address: None, meter: Arc::default(), rehearsal: Mutex::default() }
     }
 
     /// Today in Europe/Paris.

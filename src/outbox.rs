@@ -5,11 +5,11 @@
 //! action ──record──▶ event row ──commit──▶ wake ──▶ number (PostgreSQL: behind the commit) ──▶ feed
 //! ```
 //! A *position* is an event's place in the order of commits. On SQLite there is one writer, so the
-//! transaction takes the next position itself. On PostgreSQL keys are handed out before commits, so
+//! row's key is its position at once. On PostgreSQL keys are handed out before commits, so
 //! positions are given behind them, by one process at a time, to what it finds committed: a reader
 //! that goes on from its last position can miss nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ::entity::{
     platform::event,
@@ -24,6 +24,7 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::{
     action::Call,
+    app::App,
     db::{Conn, Database},
     error::{Error, Result},
     op::Op,
@@ -32,6 +33,8 @@ use crate::{
 
 /// How many events a slow reader may be behind before it has to catch up from the table.
 const BACKLOG: usize = 4096;
+/// Events to one statement of a follower who catches up.
+const PAGE: u64 = 200;
 /// How often the table is looked at though nobody called.
 const TICK: Duration = Duration::from_millis(500);
 /// The channel on which PostgreSQL wakes every process.
@@ -103,7 +106,7 @@ pub async fn record(op: &Op, conn: &Conn, call: &Call, event: Event) -> Result<E
     let Event { kind, subject, from, to, reason, changes, queue, envelopes } = event;
     let json = |value: serde_json::Result<serde_json::Value>| value.map_err(|e| Error::Internal(e.into()));
     let row = event::ActiveModel {
-        position: Set(if conn.is_postgres() { None } else { Some(last_position(conn).await? + 1) }),
+        position: Set(None),
         at: Set(op.now),
         kind: Set(kind.to_owned()),
         actor_id: Set(op.caller.as_ref().map(|c| c.person.id)),
@@ -152,6 +155,20 @@ pub async fn since(conn: &impl ConnectionTrait, position: i64, most: u64) -> Res
         .filter(event::Column::Position.gt(position))
         .order_by_asc(event::Column::Position)
         .limit(most)
+        .all(conn)
+        .await
+}
+
+/// Everything that happened to some objects, oldest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn about(conn: &impl ConnectionTrait, kind: &str, ids: &[i64]) -> Result<Vec<event::Model>, DbErr> {
+    event::Entity::find()
+        .filter(event::Column::SubjectType.eq(kind))
+        .filter(event::Column::SubjectId.is_in(ids.iter().copied()))
+        .order_by_asc(event::Column::SubjectId)
+        .order_by_asc(event::Column::Id)
         .all(conn)
         .await
 }
@@ -238,6 +255,61 @@ impl Outbox {
             }
             from = last;
             *position = Some(last);
+        }
+    }
+}
+
+/// Every event after a position, in the order of commits, each once: what was missed from the table,
+/// then what comes, and from the table again for whoever is too slow.
+pub struct Follower {
+    app: Arc<App>,
+    feed: broadcast::Receiver<Arc<event::Model>>,
+    position: i64,
+    waiting: VecDeque<Arc<event::Model>>,
+    behind: bool,
+}
+
+impl Follower {
+    /// Follows from a position on; from now on where there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn new(app: Arc<App>, after: Option<i64>) -> Result<Self, DbErr> {
+        // Watch first, then look where the table ends: nothing falls between the two.
+        let feed = app.outbox.watch();
+        let position = match after {
+            Some(position) => position,
+            None => last_position(app.database.reader()).await?,
+        };
+        Ok(Self { app, feed, position, waiting: VecDeque::new(), behind: after.is_some() })
+    }
+
+    /// The next event; nothing when the process ends.
+    ///
+    /// # Errors
+    /// When the database cannot be read; one goes on from the last position.
+    pub async fn next(&mut self) -> Result<Option<Arc<event::Model>>, DbErr> {
+        use broadcast::error::RecvError;
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                self.position = event.position.unwrap_or(self.position);
+                return Ok(Some(event));
+            }
+            if self.behind {
+                let missed = since(self.app.database.reader(), self.position, PAGE).await?;
+                self.behind = missed.len() as u64 == PAGE;
+                self.waiting.extend(missed.into_iter().map(Arc::new));
+                continue;
+            }
+            match self.feed.recv().await {
+                Ok(event) if event.position.is_some_and(|position| position > self.position) => {
+                    self.waiting.push_back(event);
+                }
+                // Told from the table before.
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.behind = true,
+                Err(RecvError::Closed) => return Ok(None),
+            }
         }
     }
 }

@@ -1,47 +1,26 @@
-//! The live queues: what waits for whom.
+//! What waits for whom: a table that the deciding transactions write, a list and a live feed of it.
+//!
+//! ```text
+//! orders, budgets ──moved──▶ work_item rows ──────────────▶ workQueue
+//!                     └──Moves──▶ event ──outbox──▶ Hub ──▶ workQueueChanged
+//! ```
+//! The door of the context. Both roads ask the same [`View`]: what waits for a caller, with their own
+//! rights and with those of the people whom they stand in for.
 
-use ::entity::vocabulary::{DelegationId, PersonId, RegionId, WorkItemId, WorkKind};
-use serde::{Deserialize, Serialize};
+mod feed;
+mod follower;
+mod labels;
+mod lookups;
+mod moves;
+mod query;
+mod store;
+mod subscription;
+pub mod types;
+mod view;
 
-/// How the queues changed by one event.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Moves(pub Vec<Move>);
-
-/// How one item changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
-    /// Which.
-    pub item: WorkItemId,
-    /// For whom it waited.
-    pub before: Option<Audience>,
-    /// For whom it waits now.
-    pub after: Option<Audience>,
-}
-
-/// What decides for whom an item waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audience {
-    /// What it waits for.
-    pub kind: WorkKind,
-    /// Whose it is.
-    pub owner: PersonId,
-    /// Delegation.
-    pub delegation: DelegationId,
-    /// Region.
-    pub region: RegionId,
-    /// Who may not decide it.
-    pub barred: Vec<PersonId>,
-}
-
-/// Follows the queues.
-#[derive(Debug, Default)]
-pub struct WorkQueueSubscription;
-
-#[async_graphql::Subscription]
-impl WorkQueueSubscription {
-    /// What comes, changes and goes in the caller's queue.
-    async fn work_queue_changed(&self) -> impl futures_util::Stream<Item = i32> {
-        futures_util::stream::empty()
-    }
-}
+pub use feed::{Cursor, Hub};
+pub use lookups::Waiting;
+pub use moves::{Audience, Item, Move, Moves, Subject, moved};
+pub use query::WorkQueueQuery;
+pub use subscription::WorkQueueSubscription;
+pub use view::View;

@@ -22,9 +22,20 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result
     Ok(())
 }
 
-/// Declares a step: its documentation, its SQL.
+/// Runs one statement on SQLite alone.
+pub(crate) async fn run_on_sqlite(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
+    if manager.get_database_backend() == DbBackend::Sqlite && !statement.is_empty() {
+        manager.get_connection().execute_unprepared(statement).await?;
+    }
+    Ok(())
+}
+
+/// Declares a step: its SQL, and what SQLite needs more.
 macro_rules! step {
     ($sql:expr) => {
+        crate::dialect::step! { $sql, "" }
+    };
+    ($sql:expr, $sqlite:expr) => {
         use sea_orm_migration::prelude::*;
 
         #[derive(DeriveMigrationName)]
@@ -33,7 +44,8 @@ macro_rules! step {
         #[async_trait::async_trait]
         impl MigrationTrait for Migration {
             async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-                crate::dialect::run(manager, $sql).await
+                crate::dialect::run(manager, $sql).await?;
+                crate::dialect::run_on_sqlite(manager, $sqlite).await
             }
         }
     };

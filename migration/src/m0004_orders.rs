@@ -41,6 +41,7 @@ CREATE TABLE orders (
     receipt_due_on {day},
     created_at {moment} NOT NULL,
     submitted_at {moment},
+    released_at {moment},
     completed_at {moment},
     version BIGINT NOT NULL
 );

@@ -59,6 +59,10 @@ permissions! {
     UpdateUser = "updateUser",
     /// Deactivate a user.
     DeactivateUser = "deactivateUser",
+    /// Let a deactivated user in again.
+    ReactivateUser = "reactivateUser",
+    /// Create a role.
+    CreateRole = "createRole",
     /// Read the policy.
     ReadPolicy = "readPolicy",
     /// Change the policy.
@@ -133,6 +137,8 @@ permissions! {
     ReadCatalog = "readCatalog",
     /// Read accounts and their sites.
     ReadAccounts = "readAccounts",
+    /// Read those accounts that are brokers, and their sites.
+    ReadBrokers = "readAccounts" / "brokers",
 }
 
 impl Permission {

@@ -1,9 +1,16 @@
 //! The policy's lines: read from the shipped file, kept in the database, changed there.
 
+use std::sync::Arc;
+
 use ::entity::platform::{policy_line, policy_version};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, QueryOrder};
 
-use super::{permission::Permission, view::Scope};
+use super::{
+    Policy,
+    permission::Permission,
+    view::{Scope, View},
+};
+use crate::error::{Error, Result};
 
 /// The shipped policy.
 pub const SHIPPED: &str = include_str!("policy.csv");
@@ -160,4 +167,18 @@ pub async fn insert(db: &impl ConnectionTrait, lines: Vec<Line>) -> Result<(), D
         policy_line::Entity::insert_many(lines.into_iter().map(Line::row)).exec(db).await?;
     }
     Ok(())
+}
+
+/// The policy as it stands in the database: the one at hand where that is up to date. Another process
+/// may have changed it a moment ago.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn up_to_date(db: &impl ConnectionTrait, at_hand: Arc<Policy>) -> Result<Arc<Policy>> {
+    if version(db).await? == Some(at_hand.version) {
+        return Ok(at_hand);
+    }
+    let (version, lines) = in_force(db).await?.ok_or_else(|| Error::defect("there is no policy"))?;
+    let view = View::compile(MODEL, &lines).await.map_err(|e| Error::Internal(e.into()))?;
+    Ok(Arc::new(Policy { version, view }))
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::Datelike;
 use sea_orm::{
-    Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, Value,
-    sea_query::{Expr, ExprTrait, Order, SimpleExpr},
+    Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QuerySelect, QueryTrait, Select, Value,
+    sea_query::{Expr, ExprTrait, Order, SelectStatement, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,12 @@ use crate::error::{Error, Result};
 pub const MOST: i32 = 100;
 /// Rows to a page where the caller does not say.
 pub const USUAL: i32 = 20;
+
+/// How many rows a page may have, for what a query costs.
+#[must_use]
+pub fn cost(first: Option<i32>, last: Option<i32>) -> usize {
+    first.or(last).unwrap_or(USUAL).clamp(1, MOST).unsigned_abs() as usize
+}
 
 /// Which page is asked for.
 #[derive(Clone, Debug, Default)]
@@ -66,13 +72,30 @@ impl Paging {
     }
 }
 
-/// One key of an order: an expression that is never null, and its direction.
+/// One key of an order: an expression that is never null, its direction, and what its values are.
 #[derive(Clone, Debug)]
 pub struct SortKey {
-    /// What is compared.
-    pub by: SimpleExpr,
-    /// Ascending or descending.
-    pub order: Order,
+    by: SimpleExpr,
+    order: Order,
+    is_kind: fn(&KeyValue) -> bool,
+}
+
+impl SortKey {
+    /// By a number: a key, an amount, a version.
+    pub fn number(by: impl Into<SimpleExpr>, order: Order) -> Self {
+        Self { by: by.into(), order, is_kind: |value| matches!(value, KeyValue::Number(_)) }
+    }
+
+    /// By a text.
+    pub fn text(by: impl Into<SimpleExpr>, order: Order) -> Self {
+        Self { by: by.into(), order, is_kind: |value| matches!(value, KeyValue::Text(text) if !text.contains('\0')) }
+    }
+
+    /// By a moment.
+    pub fn moment(by: impl Into<SimpleExpr>, order: Order) -> Self {
+        let is_kind = |value: &KeyValue| matches!(value, KeyValue::Moment { at } if (1..=9999).contains(&at.year()));
+        Self { by: by.into(), order, is_kind }
+    }
 }
 
 /// A value of a sort key, as a cursor carries it.
@@ -108,24 +131,86 @@ fn decode(argument: &str, cursor: &str, keys: &[SortKey]) -> Result<Vec<KeyValue
     let values: Option<Vec<KeyValue>> =
         URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     values
-        .filter(|values| values.len() == keys.len())
+        .filter(|values| values.len() == keys.len() && keys.iter().zip(values).all(|(key, v)| (key.is_kind)(v)))
         .ok_or_else(|| Error::bad_input([argument], "not a cursor of this list in this order"))
 }
 
-/// What lies beyond a cursor, in the order of the keys: `a > x OR (a = x AND b > y) OR …`.
+/// What lies beyond a cursor, in the order of the keys: `a > x OR (a = x AND b > y) OR …`, after
+/// `a >= x`, which says no more and lets an index be entered there.
 fn beyond(keys: &[SortKey], values: &[KeyValue], backwards: bool) -> Condition {
+    let value = |place: usize| Expr::val(Value::from(values[place].clone()));
+    let ascending = |key: &SortKey| matches!(key.order, Order::Asc) != backwards;
     let mut any = Condition::any();
     for (place, key) in keys.iter().enumerate() {
         let mut all = Condition::all();
-        for (earlier, value) in keys.iter().zip(values).take(place) {
-            all = all.add(earlier.by.clone().eq(Expr::val(Value::from(value.clone()))));
+        for (earlier, key) in keys.iter().take(place).enumerate() {
+            all = all.add(key.by.clone().eq(value(earlier)));
         }
-        let ascending = matches!(key.order, Order::Asc) != backwards;
-        let value = Expr::val(Value::from(values[place].clone()));
-        all = all.add(if ascending { key.by.clone().gt(value) } else { key.by.clone().lt(value) });
-        any = any.add(all);
+        let by = key.by.clone();
+        any = any.add(all.add(if ascending(key) { by.gt(value(place)) } else { by.lt(value(place)) }));
     }
-    any
+    let entry = keys.first().map(|key| {
+        let by = key.by.clone();
+        if ascending(key) { by.gte(value(0)) } else { by.lte(value(0)) }
+    });
+    Condition::all().add_option(entry).add(any)
+}
+
+/// How a page is cut out of a list: between which cursors, in which order, how many rows. The last key
+/// must be unique.
+#[derive(Debug)]
+pub struct Cut<'k> {
+    keys: &'k [SortKey],
+    between: Condition,
+    size: u64,
+    backwards: bool,
+    /// Whether a cursor says that there are rows before the page.
+    after: bool,
+    /// Whether a cursor says that there are rows behind it.
+    before: bool,
+}
+
+impl<'k> Cut<'k> {
+    /// The page that is asked for, of a list in the order of the keys.
+    ///
+    /// # Errors
+    /// A cursor that is none of this list.
+    pub fn new(keys: &'k [SortKey], paging: &Paging) -> Result<Self> {
+        let mut between = Condition::all();
+        if let Some(cursor) = &paging.after {
+            between = between.add(beyond(keys, &decode("after", cursor, keys)?, false));
+        }
+        if let Some(cursor) = &paging.before {
+            between = between.add(beyond(keys, &decode("before", cursor, keys)?, true));
+        }
+        let (after, before) = (paging.after.is_some(), paging.before.is_some());
+        Ok(Self { keys, between, size: paging.size(), backwards: paging.backwards(), after, before })
+    }
+
+    /// Restricts a statement to the page, and one row more, which tells whether the list goes on.
+    pub fn apply(&self, select: &mut SelectStatement) {
+        select.cond_where(self.between.clone());
+        for key in self.keys {
+            let ascending = matches!(key.order, Order::Asc) != self.backwards;
+            select.order_by_expr(key.by.clone(), if ascending { Order::Asc } else { Order::Desc });
+        }
+        select.limit(self.size + 1);
+    }
+
+    /// The page that the rows of such a statement make.
+    pub fn page<R>(&self, mut rows: Vec<R>, values: impl Fn(&R) -> Vec<KeyValue>, total: Option<i64>) -> Page<R> {
+        let more = rows.len() as u64 > self.size;
+        rows.truncate(usize::try_from(self.size).unwrap_or(usize::MAX));
+        if self.backwards {
+            rows.reverse();
+        }
+        Page {
+            rows: rows.into_iter().map(|row| (encode(&values(&row)), row)).collect(),
+            has_next: if self.backwards { self.before } else { more },
+            has_previous: if self.backwards { more } else { self.after },
+            total,
+        }
+    }
 }
 
 /// One page of rows.
@@ -160,31 +245,10 @@ where
         true => Some(i64::try_from(select.clone().count(conn).await?).unwrap_or(i64::MAX)),
         false => None,
     };
-    let backwards = paging.backwards();
+    let cut = Cut::new(keys, paging)?;
     let mut select = select;
-    if let Some(cursor) = &paging.after {
-        select = select.filter(beyond(keys, &decode("after", cursor, keys)?, false));
-    }
-    if let Some(cursor) = &paging.before {
-        select = select.filter(beyond(keys, &decode("before", cursor, keys)?, true));
-    }
-    for key in keys {
-        let ascending = matches!(key.order, Order::Asc) != backwards;
-        select = select.order_by(key.by.clone(), if ascending { Order::Asc } else { Order::Desc });
-    }
-    let size = paging.size();
-    let mut rows = select.limit(size + 1).all(conn).await?;
-    let more = rows.len() as u64 > size;
-    rows.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-    if backwards {
-        rows.reverse();
-    }
-    Ok(Page {
-        rows: rows.into_iter().map(|row| (encode(&values(&row)), row)).collect(),
-        has_next: if backwards { paging.before.is_some() } else { more },
-        has_previous: if backwards { more } else { paging.after.is_some() },
-        total,
-    })
+    cut.apply(QuerySelect::query(&mut select));
+    Ok(cut.page(select.all(conn).await?, values, total))
 }
 
 /// The statement of a select, for tests that look at its plan.
@@ -196,9 +260,9 @@ pub fn statement<E: EntityTrait>(select: &Select<E>, backend: sea_orm::DbBackend
 /// A page of a list, as Relay wants it.
 #[derive(Debug)]
 pub struct Connection<T: OutputType> {
-    edges: Vec<Edge<T>>,
-    page_info: PageInfo,
-    total_count: Option<i64>,
+    pub(crate) edges: Vec<Edge<T>>,
+    pub(crate) page_info: PageInfo,
+    pub(crate) total_count: Option<i64>,
 }
 
 /// A page of a list.
@@ -232,7 +296,7 @@ pub struct Edge<T: OutputType> {
     /// Its place in the list.
     cursor: String,
     /// The row.
-    node: T,
+    pub(crate) node: T,
 }
 
 /// Where a page lies.

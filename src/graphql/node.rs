@@ -1,6 +1,6 @@
 //! Relay's `node`: any object by its global id, where one may read it.
 
-use ::entity::vocabulary::{DelegationId, PersonId, RegionId};
+use ::entity::vocabulary::{AccountId, ArticleId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OrderId, PersonId, RegionId, SiteId, WorkItemId};
 use async_graphql::{Context, ID, Interface, Object, Result};
 
 use super::{
@@ -8,22 +8,52 @@ use super::{
     payload::{Told, op},
 };
 use crate::{
+    budgets::{
+        self,
+        types::{Envelope, GoodwillGesture},
+    },
+    catalog::{self, types::Article},
+    crm::{
+        self,
+        types::{Account, Site},
+    },
     error::Error,
-    identity::types::{Delegation, Person, Region},
+    identity::{
+        self,
+        types::{Delegation, Deputy, Person, Region},
+    },
     loaders::Loaders,
     op::Op,
+    orders::{Readable, types::Order},
+    work_queue::{Waiting, types::WorkItem},
 };
 
 /// An object with a global id.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "Global id."))]
 pub enum Node {
+    /// A marketing-action order.
+    Order(Order),
     /// A person.
     Person(Person),
     /// A delegation.
     Delegation(Delegation),
     /// A region.
     Region(Region),
+    /// An account.
+    Account(Account),
+    /// A site of an account.
+    Site(Site),
+    /// An article of the catalogue.
+    Article(Article),
+    /// Somebody's budget of a year.
+    Envelope(Envelope),
+    /// A goodwill gesture towards an insured member.
+    GoodwillGesture(GoodwillGesture),
+    /// Something that waits for the caller.
+    WorkItem(WorkItem),
+    /// A deputy's mandate.
+    Deputy(Deputy),
 }
 
 /// Look-ups by global id.
@@ -59,11 +89,18 @@ impl NodeQuery {
 async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Option<Node>> {
     let Some((name, key)) = id::parse(id) else { return Ok(None) };
     // Everybody signed in sees people and places; every other kind asks its context.
-    let _ = op;
     Ok(match name.as_str() {
+        OrderId::TYPE => loaders.find(Readable(OrderId(key))).await?.map(|row| Order(row).into()),
         PersonId::TYPE => loaders.find(PersonId(key)).await?.map(|row| Person(row).into()),
         DelegationId::TYPE => loaders.find(DelegationId(key)).await?.map(|row| Delegation(row).into()),
+        DeputyId::TYPE => identity::mandate(op, DeputyId(key)).await?.map(Node::from),
         RegionId::TYPE => loaders.find(RegionId(key)).await?.map(|row| Region(row).into()),
+        AccountId::TYPE => crm::readable(op, loaders, AccountId(key)).await?.map(|row| Account(row).into()),
+        SiteId::TYPE => crm::readable_site(op, loaders, SiteId(key)).await?.map(|row| Site(row).into()),
+        WorkItemId::TYPE => loaders.find(Waiting(WorkItemId(key))).await?.map(Node::from),
+        EnvelopeId::TYPE => budgets::readable(op, loaders, EnvelopeId(key)).await?.map(|row| Envelope(row).into()),
+        GoodwillId::TYPE => budgets::readable_gesture(op, loaders, GoodwillId(key)).await?.map(|row| GoodwillGesture(row).into()),
+        ArticleId::TYPE => catalog::readable(op, loaders, ArticleId(key)).await?.map(|row| Article(row).into()),
         _ => None,
     })
 }

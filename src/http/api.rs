@@ -1,136 +1,353 @@
-//! GraphQL over HTTP: JSON in, JSON out, mutations by POST alone.
+//! GraphQL over HTTP: JSON in, JSON out, mutations by POST alone (K-11).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ::entity::vocabulary::Language;
-use async_graphql::{Request, Response as Answer, ServerError};
+use async_graphql::{ServerError, parser::types::OperationType};
 use async_graphql_axum::GraphQLResponse;
 use axum::{
-    body::Bytes,
+    body::{self, Body},
     extract::{RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
 
-use super::{language, op};
-use crate::{app::App, error::Error, graphql, op::Op};
+use super::{
+    Peer, Server,
+    limits::{Limit, Refused},
+    op,
+    operation::{Answer, Incoming, Operation, plain, run, unreadable},
+    request_id, spoken,
+};
+use crate::{both, error::Error, i18n::Text, op::Op};
 
-const GRAPHQL_RESPONSE: &str = "application/graphql-response+json; charset=utf-8";
-const JSON: &str = "application/json; charset=utf-8";
+/// The media type of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    /// `application/graphql-response+json`: the status tells how it went.
+    GraphQl,
+    /// `application/json`: whatever was understood is answered with 200.
+    Json,
+}
+
+impl Media {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::GraphQl => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+
+    /// The one that a client prefers; nothing where it takes neither.
+    fn preferred(headers: &HeaderMap) -> Option<Self> {
+        let ranges: Vec<&str> =
+            headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+        if ranges.is_empty() {
+            return Some(Self::Json);
+        }
+        let mut best: Option<(f32, u8, Self)> = None;
+        for range in ranges.into_iter().take(32) {
+            let Some((weight, exactness, media)) = ranked(range) else { continue };
+            if best.is_none_or(|(heaviest, exactest, _)| (weight, exactness) > (heaviest, exactest)) {
+                best = Some((weight, exactness, media));
+            }
+        }
+        best.map(|(_, _, media)| media)
+    }
+}
+
+/// Weight and exactness of a media range that we can answer with.
+fn ranked(range: &str) -> Option<(f32, u8, Media)> {
+    let mut parts = range.split(';').map(str::trim);
+    let (exactness, media) = match parts.next()?.to_ascii_lowercase().as_str() {
+        "application/graphql-response+json" => (3, Media::GraphQl),
+        "application/json" => (2, Media::Json),
+        "application/*" => (1, Media::Json),
+        "*/*" => (0, Media::Json),
+        _ => return None,
+    };
+    let weight = parts.find_map(|p| p.strip_prefix("q=")).map_or(Some(1.0), |q| q.trim().parse::<f32>().ok())?;
+    (weight > 0.0).then_some((weight, exactness, media))
+}
+
+/// One request, as far as answering it is concerned.
+struct Asked<'h> {
+    headers: &'h HeaderMap,
+    media: Media,
+}
+
+impl<'h> Asked<'h> {
+    fn new(headers: &'h HeaderMap) -> Result<Self, Response> {
+        match Media::preferred(headers) {
+            Some(media) => Ok(Self { headers, media }),
+            None => Err(Self { headers, media: Media::Json }.malformed(
+                StatusCode::NOT_ACCEPTABLE,
+                "accept",
+                both!(
+                    "Les réponses sont en application/graphql-response+json ou application/json.",
+                    "Answers are application/graphql-response+json or application/json."
+                ),
+            )),
+        }
+    }
+
+    fn language(&self) -> Language {
+        spoken(self.headers).unwrap_or(Language::Fr)
+    }
+
+    fn malformed(&self, status: StatusCode, at: &str, text: Text) -> Response {
+        self.refused(status, Refused::malformed(vec![at.to_owned()], text))
+    }
+
+    fn refused(&self, status: StatusCode, refused: Refused) -> Response {
+        self.error(status, refused.into_error(self.language()))
+    }
+
+    /// A request that is not one, or cannot be looked at.
+    fn error(&self, status: StatusCode, error: ServerError) -> Response {
+        self.answer(status, &Answer::refused(error))
+    }
+
+    fn failed(&self, error: Error) -> Response {
+        let status = super::status_of(&error);
+        self.error(status, plain(error, self.language(), &request_id(self.headers)))
+    }
+
+    fn answer(&self, status: StatusCode, answer: &Answer) -> Response {
+        let mut response = serde_json::to_vec(answer).unwrap_or_default().into_response();
+        *response.status_mut() = status;
+        self.label(response)
+    }
+
+    /// The answer to a request that was understood.
+    fn respond(&self, answer: Answer) -> Response {
+        if answer.ran {
+            return self.label(GraphQLResponse::from(answer.response).into_response());
+        }
+        let status = match self.media {
+            _ if answer.is_unauthenticated() => StatusCode::UNAUTHORIZED,
+            Media::GraphQl => StatusCode::BAD_REQUEST,
+            Media::Json => StatusCode::OK,
+        };
+        self.answer(status, &answer)
+    }
+
+    fn label(&self, mut response: Response) -> Response {
+        let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media.name()));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-language, authorization"));
+        if is_unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
 
 /// `POST /graphql`.
-pub(super) async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
-    if !is_json(&headers) {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json\n").into_response();
-    }
-    let request = serde_json::from_slice::<Request>(&body)
-        .map_err(|error| Error::bad_input(["body"], format!("not a GraphQL request in JSON: {error}")));
-    run(&app, &headers, request).await
+pub(super) async fn post(State(server): State<Arc<Server>>, peer: Peer, headers: HeaderMap, body: Body) -> Response {
+    let answered = async {
+        let asked = Asked::new(&headers)?;
+        is_json(&asked)?;
+        let op = caller(&server, &peer, &asked).await?;
+        let body = arrived(&server, &asked, body).await?;
+        let incoming = Incoming::from_json(&body).map_err(|refused| asked.refused(StatusCode::BAD_REQUEST, refused))?;
+        drop(body);
+        Ok(answer(&server, &asked, op, incoming, false).await)
+    };
+    answered.await.unwrap_or_else(|refused| refused)
 }
 
 /// `GET /graphql`: queries only.
-pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let request = async_graphql::http::parse_query_string(&query.unwrap_or_default())
-        .map_err(|error| Error::bad_input(["query"], error.to_string()));
-    let is_query = request.as_ref().is_ok_and(|request| only_queries(request.query.as_str()));
-    if request.is_ok() && !is_query {
-        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], "send mutations by POST\n").into_response();
-    }
-    run(&app, &headers, request).await
-}
-
-fn only_queries(query: &str) -> bool {
-    use async_graphql::parser::{parse_query, types::OperationType};
-    // What cannot be parsed is refused with its own message later.
-    parse_query(query).map_or(true, |document| {
-        document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query)
-    })
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    declared.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
-}
-
-async fn run(app: &Arc<App>, headers: &HeaderMap, request: crate::error::Result<Request>) -> Response {
-    let (op, request) = match (op(app, headers).await, request) {
-        (Ok(op), Ok(request)) => (Arc::new(op), request),
-        (Err(error), _) | (_, Err(error)) => return refused(error, language(headers, None)),
+pub(super) async fn get(
+    State(server): State<Arc<Server>>,
+    peer: Peer,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let answered = async {
+        let asked = Asked::new(&headers)?;
+        let op = caller(&server, &peer, &asked).await?;
+        let incoming = parameters(&query.unwrap_or_default())
+            .map_err(|refused| asked.refused(StatusCode::BAD_REQUEST, refused))?;
+        Ok(answer(&server, &asked, op, incoming, true).await)
     };
+    answered.await.unwrap_or_else(|refused: Response| refused)
+}
+
+/// Only JSON, in UTF-8 and not compressed: a form of another site cannot send it.
+fn is_json(asked: &Asked<'_>) -> Result<(), Response> {
+    let text = |name| asked.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = text(header::CONTENT_TYPE).split(';').map(|part| part.trim().to_ascii_lowercase());
+    let is_json = parts.next().is_some_and(|media| media == "application/json")
+        && parts.all(|p| !p.starts_with("charset=") || p.trim_start_matches("charset=").trim_matches('"') == "utf-8");
+    let encoding = text(header::CONTENT_ENCODING);
+    if is_json && (encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")) {
+        return Ok(());
+    }
+    Err(asked.malformed(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "content-type",
+        both!(
+            "Envoyez application/json, en UTF-8 et sans compression.",
+            "Send application/json, in UTF-8 and not compressed."
+        ),
+    ))
+}
+
+async fn caller(server: &Server, peer: &Peer, asked: &Asked<'_>) -> Result<Arc<Op>, Response> {
+    let mut op = op(&server.app, asked.headers).await.map_err(|error| asked.failed(error))?;
+    op.address = super::address(peer);
+    Ok(Arc::new(op))
+}
+
+/// The body, once it is all there.
+async fn arrived(server: &Server, asked: &Asked<'_>, body: Body) -> Result<body::Bytes, Response> {
+    let limits = &server.app.settings.limits;
+    let too_large = || asked.refused(StatusCode::PAYLOAD_TOO_LARGE, Refused::excess(Limit::BodyBytes, limits));
+    let announced = asked.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|bytes: usize| bytes > limits.body_bytes) {
+        return Err(too_large());
+    }
+    let patience = Duration::from_secs(limits.body_seconds);
+    match tokio::time::timeout(patience, body::to_bytes(body, limits.body_bytes)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_elapsed) => {
+            let seconds = limits.body_seconds;
+            Err(asked.malformed(
+                StatusCode::REQUEST_TIMEOUT,
+                "body",
+                both!(
+                    "Le corps de la requête n'est pas arrivé en {seconds} secondes (body_seconds).",
+                    "The body of the request did not arrive within {seconds} seconds (body_seconds)."
+                ),
+            ))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    query: Option<String>,
+    #[serde(rename = "operationName")]
+    name: Option<String>,
+    variables: Option<String>,
+    extensions: Option<String>,
+}
+
+/// What stands behind the `?`.
+fn parameters(query: &str) -> Result<Incoming, Refused> {
+    let uri = format!("/?{query}").parse().map_err(|_| unreadable_query())?;
+    let axum::extract::Query(parameters) =
+        axum::extract::Query::<Parameters>::try_from_uri(&uri).map_err(|_| unreadable_query())?;
+    let Parameters { query, name, variables, extensions } = parameters;
+    let mut json = String::from("{");
+    for (key, value) in [("variables", variables), ("extensions", extensions)] {
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        // Each is read for itself first: what stands in one cannot leak into the other.
+        serde_json::from_str::<serde::de::IgnoredAny>(&value).map_err(|error| unreadable(&error))?;
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.push_str(&format!("\"{key}\":{value}"));
+    }
+    json.push('}');
+    Ok(Incoming::from_json(json.as_bytes())?.of(query, name.filter(|name| !name.is_empty())))
+}
+
+fn unreadable_query() -> Refused {
+    Refused::malformed(
+        vec!["query".into()],
+        both!(
+            "Les paramètres sont query, operationName, variables et extensions, une fois chacun.",
+            "The parameters are query, operationName, variables and extensions, once each."
+        ),
+    )
+}
+
+async fn answer(server: &Server, asked: &Asked<'_>, op: Arc<Op>, incoming: Incoming, only_read: bool) -> Response {
+    let is_whole = incoming.has_query();
+    let operation = match Operation::admit(&server.app, &server.documents, op.caller.as_deref(), incoming) {
+        Ok(operation) => operation,
+        Err(refused) => {
+            let answer = Answer::refused(refused.into_error(op.language));
+            return if is_whole { asked.respond(answer) } else { asked.answer(StatusCode::BAD_REQUEST, &answer) };
+        }
+    };
+    match operation.kind {
+        OperationType::Query => {}
+        OperationType::Mutation if !only_read => {}
+        OperationType::Mutation => return by_post(asked),
+        OperationType::Subscription => return by_socket(asked),
+    }
     let started = std::time::Instant::now();
-    let answer = execute(&op, request).await;
-    let mut response = respond(headers, answer);
-    if app.settings.server_timing {
-        let micros = started.elapsed().as_micros();
-        let timing = format!("sql;desc=\"{} statements\", total;dur={}", op.meter.statements(), micros as f64 / 1000.0);
-        if let Ok(value) = HeaderValue::from_str(&timing) {
-            response.headers_mut().insert("server-timing", value);
-        }
+    let answer = run(&op, &operation).await;
+    let mut response = asked.respond(answer);
+    if server.app.settings.server_timing {
+        timing(&op, started.elapsed(), &mut response);
     }
     response
 }
 
-/// Runs one request against the schema of its caller.
-pub(crate) async fn execute(op: &Arc<Op>, request: Request) -> Answer {
-    let schema = op.app.schemas.of(op.app.permissions_of(op.caller.as_deref()));
-    let answer = schema.execute(graphql::request(request, op)).await;
-    // Without a token nothing else exists, and nothing tells what would.
-    if op.caller.is_none() && answer.is_err() && answer.data == async_graphql::Value::Null {
-        let error = Error::Unauthenticated.into_graphql(op.language, &op.request_id);
-        return Answer::from_errors(vec![error.into_server_error(async_graphql::Pos::default())]);
-    }
-    coded(answer)
-}
-
-/// Errors of the library itself (syntax, validation) are bad requests.
-fn coded(mut answer: Answer) -> Answer {
-    for error in &mut answer.errors {
-        let known = error.extensions.as_ref().is_some_and(|e| e.get("code").is_some());
-        if !known {
-            error.extensions.get_or_insert_default().set("code", "BAD_USER_INPUT");
-        }
-    }
-    answer
-}
-
-/// An error of the whole request.
-pub(super) fn refused(error: Error, language: Language) -> Response {
-    let status = match error {
-        Error::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Error::Forbidden => StatusCode::FORBIDDEN,
-        Error::NotFound => StatusCode::NOT_FOUND,
-        Error::BadInput { .. } => StatusCode::BAD_REQUEST,
-        Error::Busy(_) | Error::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    let error: ServerError = error.into_graphql(language, "-").into_server_error(async_graphql::Pos::default());
-    let mut response =
-        json(&Answer::from_errors(vec![ServerError { locations: Vec::new(), ..error }]), GRAPHQL_RESPONSE);
-    *response.status_mut() = status;
+fn by_post(asked: &Asked<'_>) -> Response {
+    let text = both!("Une mutation s'envoie par POST.", "Send mutations by POST.");
+    let mut response = asked.malformed(StatusCode::METHOD_NOT_ALLOWED, "query", text);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
     response
 }
 
-fn respond(headers: &HeaderMap, answer: Answer) -> Response {
-    let modern = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accept| accept.contains("application/graphql-response+json"));
-    let is_request_error = answer.is_err() && answer.data == async_graphql::Value::Null && is_validation(&answer);
-    let status = if modern && is_request_error { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let mut response = GraphQLResponse::from(answer).into_response();
-    *response.status_mut() = status;
-    let media = if modern { GRAPHQL_RESPONSE } else { JSON };
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+fn by_socket(asked: &Asked<'_>) -> Response {
+    let text = both!(
+        "Un abonnement se suit par WebSocket : /graphql/ws, graphql-transport-ws.",
+        "Subscriptions go over the WebSocket: /graphql/ws, graphql-transport-ws."
+    );
+    let refused = Refused::malformed(vec!["query".into()], text);
+    asked.respond(Answer::refused(refused.into_error(asked.language())))
 }
 
-/// Whether nothing ran: syntax and validation errors have no path.
-fn is_validation(answer: &Answer) -> bool {
-    answer.errors.iter().all(|error| error.path.is_empty())
+fn timing(op: &Op, elapsed: Duration, response: &mut Response) {
+    let milliseconds = elapsed.as_secs_f64() * 1000.0;
+    let text = format!("sql;desc=\"{} statements\", total;dur={milliseconds:.3}", op.meter.statements());
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        response.headers_mut().insert("server-timing", value);
+    }
 }
 
-fn json(answer: &Answer, media: &'static str) -> Response {
-    let body = serde_json::to_vec(answer).unwrap_or_default();
-    ([(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "no-store")], body).into_response()
+/// An error of a whole request that is no GraphQL.
+pub(super) fn refused(error: Error, headers: &HeaderMap) -> Response {
+    Asked { headers, media: Media::preferred(headers).unwrap_or(Media::Json) }.failed(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn preferred(accept: &str) -> Option<Media> {
+        Media::preferred(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_str(accept).unwrap())]))
+    }
+
+    #[test]
+    fn the_client_chooses_the_media_type() {
+        assert_eq!(Media::preferred(&HeaderMap::new()), Some(Media::Json));
+        assert_eq!(preferred("*/*"), Some(Media::Json));
+        assert_eq!(preferred("application/graphql-response+json, application/json;q=0.9"), Some(Media::GraphQl));
+        assert_eq!(preferred("application/json, application/graphql-response+json"), Some(Media::GraphQl));
+        assert_eq!(preferred("application/graphql-response+json;q=0.1, application/json"), Some(Media::Json));
+        assert_eq!(preferred("Application/GraphQL-Response+JSON; charset=utf-8"), Some(Media::GraphQl));
+        assert_eq!(preferred("text/html, */*;q=0.1"), Some(Media::Json));
+        assert_eq!(preferred("text/html, application/json;q=0"), None);
+    }
+
+    #[test]
+    fn parameters_are_read_each_for_itself() {
+        let read = |query: &str| parameters(query).is_ok();
+        assert!(read("query=%7Ba%7D&variables=%7B%22a%22%3A1%7D&operationName=A"));
+        assert!(read("query=%7Ba%7D&variables=&extensions="));
+        assert!(!read("query=%7Ba%7D&query=%7Bb%7D"));
+        assert!(!read("query=a&variables=1"));
+        assert!(!read("query=a&variables=%7B%7D%2C%22query%22%3A%22b%22"));
+    }
 }

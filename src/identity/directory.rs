@@ -15,7 +15,7 @@ use ::entity::vocabulary::{DeputyId, PersonId, SessionId};
 use chrono::{DateTime, NaiveDate, Utc};
 use parking_lot::RwLock;
 
-use super::{issuer::Bearer, store};
+use super::{attempts::Attempts, issuer::Bearer, store};
 use crate::{
     app::App,
     authz::{Caller, Person},
@@ -45,6 +45,8 @@ struct Mandate {
 /// The sessions that this process remembers.
 #[derive(Debug, Default)]
 pub struct Directory {
+    /// Attempts at passwords.
+    pub attempts: Attempts,
     known: RwLock<HashMap<SessionId, Arc<Known>>>,
     /// Counts the forgetting, so that what was read before it is not remembered after it.
     generation: AtomicU64,

@@ -102,6 +102,16 @@ impl Issuer {
         Ok(AccessToken { token, expires_at })
     }
 
+    /// A secret that nobody else can derive from a text, the same each time. The text must have a
+    /// colon, which nothing has that is signed as an access token.
+    ///
+    /// # Errors
+    /// When it cannot be signed, which is a defect.
+    pub fn seal(&self, text: &str) -> jsonwebtoken::errors::Result<String> {
+        debug_assert!(text.contains(':'), "«{text}» could be an access token");
+        jsonwebtoken::crypto::sign(text.as_bytes(), &self.encoding, Algorithm::HS256)
+    }
+
     /// What a token proves; nothing where it is forged, foreign or expired.
     #[must_use]
     pub fn read(&self, token: &str, now: DateTime<Utc>) -> Option<Bearer> {

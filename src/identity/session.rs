@@ -1,12 +1,23 @@
 //! Signing in, renewing, signing out.
 
-use ::entity::{identity::session, vocabulary::PersonId};
+use std::time::{Duration as Pause, Instant};
+
+use ::entity::{
+    identity::session,
+    vocabulary::{PersonId, SessionId},
+};
 use chrono::Duration;
 use rand::RngExt;
 use sea_orm::ActiveValue::Set;
 use sha2::{Digest, Sha256};
 
-use super::{error::Refusal, issuer::AccessToken, passwords, store};
+use super::{
+    attempts::Trier,
+    error::{Access, Refusal},
+    issuer::AccessToken,
+    passwords::Password,
+    store,
+};
 use crate::{
     action::Call,
     db::Conn,
@@ -29,15 +40,33 @@ pub struct Tokens {
 ///
 /// # Errors
 /// The same refusal, in the same time, for an unknown address and for a wrong password.
-pub async fn sign_in(op: &Op, email: &str, password: String) -> Done<Tokens, Refusal> {
+pub async fn sign_in(op: &Op, email: &str, password: Password) -> Done<Tokens, Refusal> {
+    let trier = attempt(op, email).await?;
     let found = store::person_by_email(&op.conn(), email).await?.filter(|p| p.active);
     let hash = found.as_ref().and_then(|p| p.password_hash.clone());
-    let fits = tokio::task::spawn_blocking(move || passwords::verify(&password, hash.as_deref()))
-        .await
-        .map_err(|e| Error::Internal(e.into()))?;
+    let fits = password.fits(hash).await?;
     match found {
-        Some(person) if fits => Ok(open(op, person.id).await?),
-        Some(_) | None => refused(Refusal::WrongCredentials),
+        Some(person) if fits => {
+            op.app.directory.attempts.forget(&trier);
+            Ok(open(op, person.id).await?)
+        }
+        Some(_) | None => refused(Access::WrongCredentials.into()),
+    }
+}
+
+/// Waits for one's turn to try a password (K-13).
+///
+/// # Errors
+/// A refusal where one would have to wait too long.
+pub(super) async fn attempt(op: &Op, email: &str) -> Done<Trier, Refusal> {
+    let trier = Trier { email: email.to_owned(), address: op.address };
+    match op.app.directory.attempts.admit(&trier, Instant::now()) {
+        Ok(Pause::ZERO) => Ok(trier),
+        Ok(wait) => {
+            tokio::time::sleep(wait).await;
+            Ok(trier)
+        }
+        Err(wait) => refused(Access::TooManyAttempts { seconds: wait.as_secs() + 1 }.into()),
     }
 }
 
@@ -47,20 +76,42 @@ pub async fn sign_in(op: &Op, email: &str, password: String) -> Done<Tokens, Ref
 /// When the database cannot be written.
 pub async fn open(op: &Op, person: PersonId) -> Result<Tokens> {
     let conn = op.begin().await?;
-    let row = session::ActiveModel {
-        person_id: Set(person),
-        created_at: Set(op.now),
-        expires_at: Set(op.now + Duration::days(op.app.settings.session_days.into())),
-        revoked_at: Set(None),
-        ..Default::default()
-    };
-    let session = store::insert_session(&conn, row).await?;
+    let session = opened(op, &conn, person, Duration::days(op.app.settings.session_days.into())).await?;
     let tokens = tokens(op, &conn, person, session).await?;
     conn.commit().await?;
     Ok(tokens)
 }
 
-async fn tokens(op: &Op, conn: &Conn, person: PersonId, session: ::entity::vocabulary::SessionId) -> Result<Tokens> {
+async fn opened(op: &Op, conn: &Conn, person: PersonId, life: Duration) -> Result<SessionId> {
+    let row = session::ActiveModel {
+        person_id: Set(person),
+        created_at: Set(op.now),
+        expires_at: Set(op.now + life),
+        revoked_at: Set(None),
+        ..Default::default()
+    };
+    Ok(store::insert_session(conn, row).await?)
+}
+
+/// Opens a session without a password and gives its only token, good for so many days: for whoever
+/// runs the server. It can be ended like any other session.
+///
+/// # Errors
+/// [`Error::NotFound`] where no active person has the address.
+pub async fn token(op: &Op, email: &str, days: u32) -> Result<AccessToken> {
+    let person = store::person_by_email(&op.conn(), email).await?.filter(|p| p.active).ok_or(Error::NotFound)?;
+    let life = Duration::days(days.into());
+    let conn = op.begin().await?;
+    let session = opened(op, &conn, person.id, life).await?;
+    let mut event = Event::new("identity.token_issued", Subject { kind: "Session", id: session.0 });
+    event.reason = Some("issued on the command line".to_owned());
+    outbox::record(op, &conn, &Call::default(), event).await?;
+    conn.commit().await?;
+    op.app.outbox.wake();
+    op.app.issuer.issue(person.id, session, op.now, Some(life)).map_err(|e| Error::Internal(e.into()))
+}
+
+async fn tokens(op: &Op, conn: &Conn, person: PersonId, session: SessionId) -> Result<Tokens> {
     let refresh = crate::hex(&rand::rng().random::<[u8; 32]>());
     store::insert_refresh_token(conn, session, fingerprint(&refresh)).await?;
     let access = op.app.issuer.issue(person, session, op.now, None).map_err(|e| Error::Internal(e.into()))?;
@@ -76,7 +127,7 @@ pub async fn refresh(op: &Op, token: &str) -> Done<Tokens, Refusal> {
     let conn = op.begin().await?;
     let Some(found) = store::refresh_token(&conn, &fingerprint(token)).await? else {
         conn.rollback().await?;
-        return refused(Refusal::SessionEnded);
+        return refused(Access::SessionEnded.into());
     };
     let Some((session, person)) = store::session_of(&conn, found.session_id).await? else {
         return Err(Error::defect("a refresh token without a session").into());
@@ -84,14 +135,14 @@ pub async fn refresh(op: &Op, token: &str) -> Done<Tokens, Refusal> {
     let ended = session.revoked_at.is_some() || session.expires_at <= op.now || !person.active;
     if ended {
         conn.rollback().await?;
-        return refused(Refusal::SessionEnded);
+        return refused(Access::SessionEnded.into());
     }
     if !store::use_refresh_token(&conn, &found, op.now).await? {
         end(op, &conn, session.id, "refresh token used twice").await?;
         conn.commit().await?;
         op.app.directory.forget();
         op.app.outbox.wake();
-        return refused(Refusal::SessionEnded);
+        return refused(Access::SessionEnded.into());
     }
     let tokens = tokens(op, &conn, person.id, session.id).await?;
     conn.commit().await?;
@@ -112,7 +163,7 @@ pub async fn sign_out(op: &Op) -> Done<(), Refusal> {
     Ok(())
 }
 
-async fn end(op: &Op, conn: &Conn, session: ::entity::vocabulary::SessionId, why: &str) -> Result<()> {
+async fn end(op: &Op, conn: &Conn, session: SessionId, why: &str) -> Result<()> {
     if store::revoke_session(conn, session, op.now).await? {
         let mut event = Event::new("identity.session_ended", Subject { kind: "Session", id: session.0 });
         event.reason = Some(why.to_owned());

@@ -6,12 +6,31 @@ use ::entity::{
     identity::{delegation, deputy, person, person_role, refresh_token, region, role, session},
     vocabulary::{DelegationId, DeputyId, PersonId, RegionId, SessionId},
 };
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, ExprTrait},
 };
 
-use crate::authz::Person;
+use crate::{
+    authz::{Person, Reach},
+    db::Conn,
+};
+
+/// The advisory lock of whoever changes who may administer.
+const ADMINISTRATION: i64 = 0x5e5a_3e02;
+
+/// Waits until no other transaction changes who may administer people and policy. Two changes that are
+/// harmless each could together leave nobody; on SQLite there is one writer in any case.
+pub async fn one_at_a_time(conn: &Conn) -> Result<(), DbErr> {
+    if conn.is_postgres() {
+        conn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADMINISTRATION})")).await?;
+    }
+    Ok(())
+}
 
 /// A session with the person behind it.
 pub async fn session_of(
@@ -115,7 +134,7 @@ pub async fn insert_session(conn: &impl ConnectionTrait, row: session::ActiveMod
 pub async fn revoke_session(
     conn: &impl ConnectionTrait,
     id: SessionId,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(at))
@@ -141,7 +160,7 @@ pub async fn refresh_token(conn: &impl ConnectionTrait, hash: &str) -> Result<Op
 pub async fn use_refresh_token(
     conn: &impl ConnectionTrait,
     token: &refresh_token::Model,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     let used = refresh_token::Entity::update_many()
         .col_expr(refresh_token::Column::UsedAt, Expr::value(at))
@@ -150,11 +169,6 @@ pub async fn use_refresh_token(
         .exec(conn)
         .await?;
     Ok(used.rows_affected == 1)
-}
-
-/// A mandate by key.
-pub async fn mandate(conn: &impl ConnectionTrait, id: DeputyId) -> Result<Option<deputy::Model>, DbErr> {
-    deputy::Entity::find_by_id(id).one(conn).await
 }
 
 /// Mandates given by an absent person that are not ended and end on a day or later.
@@ -170,4 +184,237 @@ pub async fn deputies_from(
         .order_by_asc(deputy::Column::Id)
         .all(conn)
         .await
+}
+
+/// People by key, in the order of their keys, held until the transaction ends.
+pub async fn people_held(conn: &impl ConnectionTrait, ids: &[PersonId]) -> Result<Vec<person::Model>, DbErr> {
+    person::Entity::find()
+        .filter(person::Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(person::Column::Id)
+        .lock_exclusive()
+        .all(conn)
+        .await
+}
+
+/// The roles of each active person.
+pub async fn roles_of_active(conn: &impl ConnectionTrait) -> Result<HashMap<PersonId, Vec<String>>, DbErr> {
+    let rows: Vec<(PersonId, Option<String>)> = person::Entity::find()
+        .filter(person::Column::Active.eq(true))
+        .join_rev(
+            sea_orm::JoinType::LeftJoin,
+            person_role::Entity::belongs_to(person::Entity)
+                .from(person_role::Column::PersonId)
+                .to(person::Column::Id)
+                .into(),
+        )
+        .select_only()
+        .column(person::Column::Id)
+        .column(person_role::Column::RoleCode)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let mut roles: HashMap<PersonId, Vec<String>> = HashMap::new();
+    for (person, role) in rows {
+        roles.entry(person).or_default().extend(role);
+    }
+    Ok(roles)
+}
+
+/// Whether somebody else has an e-mail address.
+pub async fn is_email_taken(
+    conn: &impl ConnectionTrait,
+    email: &str,
+    except: Option<PersonId>,
+) -> Result<bool, DbErr> {
+    Ok(person_by_email(conn, email).await?.is_some_and(|p| Some(p.id) != except))
+}
+
+/// Whether somebody else has a code.
+pub async fn is_code_taken(conn: &impl ConnectionTrait, code: &str, except: Option<PersonId>) -> Result<bool, DbErr> {
+    let found = person::Entity::find().filter(person::Column::Code.eq(code)).one(conn).await?;
+    Ok(found.is_some_and(|p| Some(p.id) != except))
+}
+
+/// A code that nobody has.
+pub async fn free_code(conn: &impl ConnectionTrait) -> Result<String, DbErr> {
+    let mut number = person::Entity::find().count(conn).await? + 1;
+    loop {
+        let code = format!("P{number:05}");
+        if !is_code_taken(conn, &code, None).await? {
+            return Ok(code);
+        }
+        number += 1;
+    }
+}
+
+/// Adds a person.
+pub async fn insert_person(conn: &impl ConnectionTrait, row: person::ActiveModel) -> Result<PersonId, DbErr> {
+    Ok(person::Entity::insert(row).exec(conn).await?.last_insert_id)
+}
+
+/// Writes a person's row as it is to be, one version on; whether it still was at its version.
+pub async fn update_person(conn: &impl ConnectionTrait, row: person::Model) -> Result<bool, DbErr> {
+    let (id, version) = (row.id, row.version);
+    let mut changed = person::Model { version: version + 1, ..row }.into_active_model().reset_all();
+    changed.id = sea_orm::ActiveValue::NotSet;
+    let written = person::Entity::update_many()
+        .set(changed)
+        .filter(person::Column::Id.eq(id))
+        .filter(person::Column::Version.eq(version))
+        .exec(conn)
+        .await?;
+    Ok(written.rows_affected == 1)
+}
+
+/// Gives a person exactly these roles.
+pub async fn set_roles(conn: &impl ConnectionTrait, person: PersonId, codes: &[String]) -> Result<(), DbErr> {
+    person_role::Entity::delete_many().filter(person_role::Column::PersonId.eq(person)).exec(conn).await?;
+    if codes.is_empty() {
+        return Ok(());
+    }
+    let rows = codes.iter().map(|code| person_role::ActiveModel { person_id: Set(person), role_code: Set(code.clone()) });
+    person_role::Entity::insert_many(rows).exec_without_returning(conn).await.map(drop)
+}
+
+/// Adds a role.
+pub async fn insert_role(conn: &impl ConnectionTrait, row: role::Model) -> Result<(), DbErr> {
+    role::Entity::insert(row.into_active_model()).exec_without_returning(conn).await.map(drop)
+}
+
+/// Ends every open session of a person but one.
+pub async fn revoke_sessions(
+    conn: &impl ConnectionTrait,
+    person: PersonId,
+    except: Option<SessionId>,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    session::Entity::update_many()
+        .col_expr(session::Column::RevokedAt, Expr::value(at))
+        .filter(session::Column::PersonId.eq(person))
+        .filter(session::Column::RevokedAt.is_null())
+        .filter(session::Column::Id.ne(except.unwrap_or_default()))
+        .exec(conn)
+        .await
+        .map(drop)
+}
+
+/// Ends every mandate that a person gave or holds and that ends on a day or later.
+pub async fn end_mandates_of(
+    conn: &impl ConnectionTrait,
+    person: PersonId,
+    day: NaiveDate,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let concerned = Condition::any().add(deputy::Column::AbsentId.eq(person)).add(deputy::Column::DeputyId.eq(person));
+    deputy::Entity::update_many()
+        .col_expr(deputy::Column::EndedAt, Expr::value(at))
+        .col_expr(deputy::Column::Version, Expr::col(deputy::Column::Version).add(1))
+        .filter(concerned)
+        .filter(deputy::Column::EndedAt.is_null())
+        .filter(deputy::Column::LastDay.gte(day))
+        .exec(conn)
+        .await
+        .map(drop)
+}
+
+/// The mandates that one person gave another, except those that were ended.
+pub async fn mandates_between(
+    conn: &impl ConnectionTrait,
+    absent: PersonId,
+    deputy: PersonId,
+) -> Result<Vec<deputy::Model>, DbErr> {
+    deputy::Entity::find()
+        .filter(deputy::Column::AbsentId.eq(absent))
+        .filter(deputy::Column::DeputyId.eq(deputy))
+        .filter(deputy::Column::EndedAt.is_null())
+        .order_by_asc(deputy::Column::FirstDay)
+        .all(conn)
+        .await
+}
+
+/// Adds a mandate.
+pub async fn insert_mandate(conn: &impl ConnectionTrait, row: deputy::ActiveModel) -> Result<DeputyId, DbErr> {
+    Ok(deputy::Entity::insert(row).exec(conn).await?.last_insert_id)
+}
+
+/// Ends a mandate; whether it still was at its version.
+pub async fn end_mandate(
+    conn: &impl ConnectionTrait,
+    mandate: &deputy::Model,
+    at: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let written = deputy::Entity::update_many()
+        .col_expr(deputy::Column::EndedAt, Expr::value(at))
+        .col_expr(deputy::Column::Version, Expr::value(mandate.version + 1))
+        .filter(deputy::Column::Id.eq(mandate.id))
+        .filter(deputy::Column::Version.eq(mandate.version))
+        .exec(conn)
+        .await?;
+    Ok(written.rows_affected == 1)
+}
+
+/// People within reach.
+#[must_use]
+pub fn people_within(reach: &Reach) -> Select<person::Entity> {
+    let place = reach.condition(person::Column::Id, person::Column::DelegationId, person::Column::RegionId);
+    person::Entity::find().filter(place)
+}
+
+/// Active people within reach.
+#[must_use]
+pub fn active_within(reach: &Reach) -> Select<person::Entity> {
+    people_within(reach).filter(person::Column::Active.eq(true))
+}
+
+/// Mandates of absent people within reach, and those that somebody holds; with a day only those that are
+/// not ended and end on that day or later.
+#[must_use]
+pub fn mandates_within(reach: &Reach, deputy: PersonId, from: Option<NaiveDate>) -> Select<deputy::Entity> {
+    let absent = people_within(reach).select_only().column(person::Column::Id).into_query();
+    let concerned = Condition::any()
+        .add(deputy::Column::AbsentId.in_subquery(absent))
+        .add(deputy::Column::DeputyId.eq(deputy));
+    let mandates = deputy::Entity::find().filter(concerned);
+    match from {
+        Some(day) => {
+            mandates.filter(deputy::Column::EndedAt.is_null()).filter(deputy::Column::LastDay.gte(day))
+        }
+        None => mandates,
+    }
+}
+
+/// A mandate by key, where it is of an absent person within reach, or somebody's.
+pub async fn mandate_within(
+    conn: &impl ConnectionTrait,
+    id: DeputyId,
+    reach: &Reach,
+    deputy: PersonId,
+) -> Result<Option<deputy::Model>, DbErr> {
+    mandates_within(reach, deputy, None).filter(deputy::Column::Id.eq(id)).one(conn).await
+}
+
+/// Delegations within reach, of one region or of all.
+pub async fn delegations_within(
+    conn: &impl ConnectionTrait,
+    reach: &Reach,
+    of_region: Option<RegionId>,
+) -> Result<Vec<delegation::Model>, DbErr> {
+    let mut select = delegation::Entity::find().order_by_asc(delegation::Column::Code);
+    if !reach.all {
+        let here = delegation::Column::Id.is_in(reach.delegations.iter().copied());
+        select = select.filter(here.or(delegation::Column::RegionId.is_in(reach.regions.iter().copied())));
+    }
+    if let Some(region) = of_region {
+        select = select.filter(delegation::Column::RegionId.eq(region));
+    }
+    select.all(conn).await
+}
+
+/// Regions within reach.
+pub async fn regions_within(conn: &impl ConnectionTrait, reach: &Reach) -> Result<Vec<region::Model>, DbErr> {
+    let mut select = region::Entity::find().order_by_asc(region::Column::Code);
+    if !reach.all {
+        select = select.filter(region::Column::Id.is_in(reach.regions.iter().copied()));
+    }
+    select.all(conn).await
 }

@@ -72,6 +72,12 @@ impl Person {
         self.0.active
     }
 
+    /// Language that they want to be spoken to in.
+    #[graphql(directive = requires::apply("readUsers".into()))]
+    async fn language(&self) -> Language {
+        self.0.language
+    }
+
     /// Roles that they hold.
     #[graphql(directive = requires::apply("readUsers".into()))]
     async fn roles(&self, ctx: &Context<'_>) -> Result<Vec<Role>> {
@@ -82,6 +88,12 @@ impl Person {
     /// Number of changes: the `expectedVersion` of the next one.
     async fn version(&self) -> i64 {
         self.0.version
+    }
+}
+
+impl From<person::Model> for Person {
+    fn from(row: person::Model) -> Self {
+        Self(row)
     }
 }
 
@@ -204,6 +216,11 @@ impl Deputy {
         Day(self.0.last_day)
     }
 
+    /// Who named the deputy.
+    async fn named_by(&self, ctx: &Context<'_>) -> Result<Person> {
+        Ok(Person(Loaders::of(ctx).one(self.0.named_by_id).await.told(op(ctx))?))
+    }
+
     /// When it was ended before its last day.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
         self.0.ended_at
@@ -212,6 +229,12 @@ impl Deputy {
     /// Number of changes: the `expectedVersion` of the next one.
     async fn version(&self) -> i64 {
         self.0.version
+    }
+}
+
+impl From<deputy::Model> for Deputy {
+    fn from(row: deputy::Model) -> Self {
+        Self(row)
     }
 }
 

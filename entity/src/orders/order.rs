@@ -90,6 +90,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When it was submitted last.
     pub submitted_at: Option<DateTimeUtc>,
+    /// When its gift cheques were released last.
+    pub released_at: Option<DateTimeUtc>,
     /// When it was completed.
     pub completed_at: Option<DateTimeUtc>,
     /// Number of changes, for optimistic locking.

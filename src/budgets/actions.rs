@@ -1,0 +1,111 @@
+//! One function per use case; each owns its transaction.
+
+use ::entity::{
+    budgets::budget_year,
+    identity::person,
+    vocabulary::{BudgetYearStatus, DelegationId, PersonId, RegionId},
+};
+
+mod allocate;
+mod goodwill;
+mod transfer;
+mod year;
+
+pub use allocate::{Allocation, allocate};
+pub use goodwill::{Decision, GoodwillRequest, Payment, decide, record_paid, request};
+pub use transfer::{Transfer, grant, move_budget};
+pub use year::change as change_year;
+
+use super::{
+    error::{Refusal, YearRefusal},
+    store::{Holder, NewEnvelope},
+};
+use crate::{
+    action::{Call, Common, Request},
+    authz::{Permission, Place, Scope},
+    db::Conn,
+    error::{Error, Result},
+    identity,
+    op::Op,
+    refusal::{Done, refused},
+};
+
+/// The years that can be budget years.
+const YEARS: std::ops::RangeInclusive<i32> = 2000..=2200;
+
+/// A request whose fingerprint holds in whose name it is made and what the caller saw.
+fn fingerprinted<'c>(mutation: &'static str, call: &'c Call, input: &impl std::fmt::Debug) -> Request<'c> {
+    Request::new(mutation, call, &(input, call.on_behalf_of, call.expected_version))
+}
+
+/// What somebody has to be able to do to the whole company's budgets, since these belong nowhere else.
+fn reaches_company(op: &Op, call: &Call, permission: Permission) -> Result<()> {
+    if op.acts(permission, call.name()).covers(&Place::default()) { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+/// Refuses what the caller decided on an older version.
+fn seen(call: &Call, current: i64) -> Done<(), Refusal> {
+    match call.expected_version {
+        Some(expected) if expected != current => refused(Common::Conflict { expected, current }.into()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What somebody else did between reading and writing.
+fn outrun<T>(version: i64) -> Done<T, Refusal> {
+    refused(Common::Conflict { expected: version, current: version + 1 }.into())
+}
+
+/// Refuses a year in which no money moves; one that is not there is not open.
+fn open(year: i32, found: Option<budget_year::Model>) -> Done<budget_year::Model, Refusal> {
+    let why = match found {
+        Some(found) => match found.status {
+            BudgetYearStatus::Open => return Ok(found),
+            BudgetYearStatus::Planned => YearRefusal::NotOpen,
+            BudgetYearStatus::Closed => YearRefusal::Closed,
+        },
+        None => YearRefusal::NotOpen,
+    };
+    refused(Refusal::Year { year, why })
+}
+
+fn year_in_range(year: i32) -> Result<()> {
+    let (first, last) = (YEARS.start(), YEARS.end());
+    if YEARS.contains(&year) { Ok(()) } else { Err(Error::bad_input(["input", "year"], format!("{first} to {last}"))) }
+}
+
+/// Longest reason.
+const REASON: usize = 2_000;
+
+/// An active person who may hold an envelope: they place orders of their own, in a delegation. What their
+/// role is called does not matter.
+#[derive(Clone, Debug)]
+struct Delegate {
+    id: PersonId,
+    code: String,
+    delegation: DelegationId,
+    region: RegionId,
+}
+
+impl Delegate {
+    /// The envelope that they would hold.
+    const fn envelope(&self) -> NewEnvelope {
+        let (delegation, region) = (Some(self.delegation), Some(self.region));
+        NewEnvelope { holder: Holder::Delegate(self.id), delegation, region }
+    }
+}
+
+/// Those among some people who are delegates, in two statements.
+async fn delegates(op: &Op, conn: &Conn, ids: &[PersonId]) -> Result<Vec<Delegate>> {
+    let policy = op.app.policy();
+    let mut roles = identity::store::roles_of(conn, ids).await?;
+    let people = identity::store::people(conn, ids).await?.into_iter().filter(|person| person.active);
+    let delegate = |person: person::Model| {
+        let held = roles.remove(&person.id).unwrap_or_default();
+        let rights = policy.view.rights(held.iter().map(String::as_str));
+        let (delegation, region) = (person.delegation_id?, person.region_id?);
+        let owns = rights.scopes(Permission::CreateOrder).contains(Scope::Own);
+        owns.then_some(Delegate { id: person.id, code: person.code, delegation, region })
+    };
+    Ok(people.filter_map(delegate).collect())
+}

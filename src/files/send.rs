@@ -1,0 +1,90 @@
+//! `GET /files/attachments/{id}`: a file goes out to those who may read its order (D-2).
+
+use std::sync::Arc;
+
+use ::entity::{orders::attachment, vocabulary::AttachmentId};
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use object_store::{ObjectStoreExt, path::Path as Key};
+
+use super::{answer, store};
+use crate::{
+    app::App,
+    authz::Permission,
+    error::{Error, Result},
+    graphql::id::{self, Key as _},
+    http,
+    op::Op,
+};
+
+/// `GET /files/attachments/{id}`.
+pub(super) async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let op = match http::op(&app, &headers).await {
+        Ok(op) => op,
+        Err(error) => return answer::failed(error, &http::anonymous(&app, &headers)),
+    };
+    match send(&op, &id).await {
+        Ok(response) => response,
+        Err(error) => answer::failed(error, &op),
+    }
+}
+
+async fn send(op: &Op, id: &str) -> Result<Response> {
+    op.caller()?;
+    let key = id::parse(id).filter(|(name, _)| name == AttachmentId::TYPE).ok_or(Error::NotFound)?.1;
+    let reach = op.sees(Permission::ReadOrders);
+    let found = store::attachment(&op.conn(), AttachmentId(key), &reach).await?;
+    let attachment = found.ok_or(Error::NotFound)?;
+    let object = op.app.files.get(&Key::from(attachment.storage_key.as_str())).await;
+    let object = object.map_err(|e| Error::Internal(e.into()))?;
+    Ok((headers(&attachment)?, Body::from_stream(object.into_stream())).into_response())
+}
+
+/// Whatever the content is, no browser runs or shows it as a page of ours.
+fn headers(attachment: &attachment::Model) -> Result<HeaderMap> {
+    let text = |text: String| HeaderValue::try_from(text).map_err(|e| Error::Internal(e.into()));
+    Ok(HeaderMap::from_iter([
+        (header::CONTENT_TYPE, text(attachment.content_type.clone())?),
+        (header::CONTENT_LENGTH, attachment.size.into()),
+        (header::CONTENT_DISPOSITION, text(disposition(&attachment.name))?),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+        (header::ETAG, text(format!("\"{}\"", attachment.sha256))?),
+    ]))
+}
+
+/// To be saved under its name: in plain letters, and as RFC 5987 writes all others.
+fn disposition(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let exact: String = name
+        .bytes()
+        .map(|byte| if is_token(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}")
+}
+
+fn is_plain(c: char) -> bool {
+    (c.is_ascii_graphic() || c == ' ') && !matches!(c, '"' | '\\' | '%')
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_given_in_plain_letters_and_exactly() {
+        assert_eq!(
+            disposition("Été 100%\".pdf"),
+            "attachment; filename=\"_t_ 100__.pdf\"; filename*=UTF-8''%C3%89t%C3%A9%20100%25%22.pdf"
+        );
+    }
+}

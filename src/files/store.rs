@@ -1,0 +1,120 @@
+//! All SQL of the context.
+
+use ::entity::{
+    orders::{attachment, order, upload},
+    vocabulary::{AttachmentId, PersonId, UploadId},
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, Query},
+};
+
+use crate::authz::Reach;
+
+/// Adds an upload.
+pub(super) async fn insert(conn: &impl ConnectionTrait, row: upload::ActiveModel) -> Result<UploadId, DbErr> {
+    Ok(upload::Entity::insert(row).exec(conn).await?.last_insert_id)
+}
+
+/// An upload by the hash of its token.
+pub(super) async fn by_token(conn: &impl ConnectionTrait, hash: &str) -> Result<Option<upload::Model>, DbErr> {
+    upload::Entity::find().filter(upload::Column::TokenHash.eq(hash)).one(conn).await
+}
+
+/// Somebody's upload by key.
+pub(super) async fn of_person(
+    conn: &impl ConnectionTrait,
+    id: UploadId,
+    person: PersonId,
+) -> Result<Option<upload::Model>, DbErr> {
+    upload::Entity::find_by_id(id).filter(upload::Column::PersonId.eq(person)).one(conn).await
+}
+
+/// What is known of an upload once its content is there.
+#[derive(Clone, Debug)]
+pub(super) struct Content<'a> {
+    /// Name, ending in what the content is.
+    pub name: &'a str,
+    /// Media type.
+    pub content_type: &'a str,
+    /// SHA-256 in hexadecimal.
+    pub sha256: &'a str,
+    /// Where the object store keeps it.
+    pub storage_key: &'a str,
+}
+
+/// Notes that the content is there; whether the upload still waited for it.
+pub(super) async fn receive(
+    conn: &impl ConnectionTrait,
+    id: UploadId,
+    content: &Content<'_>,
+    at: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let Content { name, content_type, sha256, storage_key } = *content;
+    let changed = upload::Entity::update_many()
+        .col_expr(upload::Column::Name, Expr::value(name))
+        .col_expr(upload::Column::ContentType, Expr::value(content_type))
+        .col_expr(upload::Column::Sha256, Expr::value(sha256))
+        .col_expr(upload::Column::StorageKey, Expr::value(storage_key))
+        .col_expr(upload::Column::ReceivedAt, Expr::value(at))
+        .filter(upload::Column::Id.eq(id))
+        .filter(upload::Column::ReceivedAt.is_null())
+        .filter(upload::Column::ExpiresAt.gt(at))
+        .exec(conn)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Marks somebody's upload as attached; whether it was there, received, in time and not attached yet.
+pub(super) async fn attach(
+    conn: &impl ConnectionTrait,
+    id: UploadId,
+    person: PersonId,
+    at: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let changed = upload::Entity::update_many()
+        .col_expr(upload::Column::AttachedAt, Expr::value(at))
+        .filter(upload::Column::Id.eq(id))
+        .filter(upload::Column::PersonId.eq(person))
+        .filter(upload::Column::ReceivedAt.is_not_null())
+        .filter(upload::Column::AttachedAt.is_null())
+        .filter(upload::Column::ExpiresAt.gt(at))
+        .exec(conn)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Uploads that had expired by a moment, the oldest first.
+pub(super) async fn expired(
+    conn: &impl ConnectionTrait,
+    before: DateTime<Utc>,
+    most: u64,
+) -> Result<Vec<upload::Model>, DbErr> {
+    upload::Entity::find()
+        .filter(upload::Column::ExpiresAt.lt(before))
+        .order_by_asc(upload::Column::Id)
+        .limit(most)
+        .all(conn)
+        .await
+}
+
+/// Forgets an upload.
+pub(super) async fn delete(conn: &impl ConnectionTrait, id: UploadId) -> Result<(), DbErr> {
+    upload::Entity::delete_by_id(id).exec(conn).await.map(drop)
+}
+
+/// An attachment of an order within reach, where it was not removed.
+pub(super) async fn attachment(
+    conn: &impl ConnectionTrait,
+    id: AttachmentId,
+    reach: &Reach,
+) -> Result<Option<attachment::Model>, DbErr> {
+    let within_reach = reach.condition(order::Column::OwnerId, order::Column::DelegationId, order::Column::RegionId);
+    let orders = Query::select().column(order::Column::Id).from(order::Entity).cond_where(within_reach).to_owned();
+    attachment::Entity::find_by_id(id)
+        .filter(attachment::Column::RemovedAt.is_null())
+        .filter(attachment::Column::OrderId.in_subquery(orders))
+        .one(conn)
+        .await
+}

@@ -1,0 +1,301 @@
+//! A parsed document, measured before it is validated.
+//!
+//! Validation and execution put every fragment in its place as often as it is spread, so a kilobyte of
+//! fragments that double holds a core for minutes. Here each fragment is measured once and remembered:
+//! what an operation comes to once all is in place is a sum, and known before anything is expanded.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Name, Pos, Positioned,
+    parser::{
+        self, parse_query,
+        types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet},
+    },
+};
+
+use super::{
+    limits::{Limit, Limits, Refused},
+    scan::scan,
+};
+use crate::both;
+
+/// A document that keeps the limits, parsed.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What the parser made of it.
+    pub parsed: ExecutableDocument,
+    /// How many tokens it had.
+    pub tokens: usize,
+}
+
+impl Document {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// The first limit that it exceeds, or where it is no document.
+    pub fn read(text: &str, limits: &Limits) -> Result<Self, Refused> {
+        if text.trim().is_empty() {
+            return Err(Refused::malformed(
+                vec!["query".into()],
+                both!("La requête est vide : envoyez un document GraphQL.", "The query is empty: send a GraphQL document."),
+            ));
+        }
+        let tokens = scan(text, limits)?;
+        let parsed = parse_query(text).map_err(|error| unreadable(error, limits))?;
+        measure(&parsed, limits)?;
+        Ok(Self { parsed, tokens })
+    }
+
+    /// The operation to run, with its name where it has one.
+    ///
+    /// # Errors
+    /// Where there is none of that name, or several and none is named.
+    pub fn operation(&self, name: Option<&str>) -> Result<&OperationDefinition, Refused> {
+        let mut operations = self.parsed.operations.iter();
+        let found = match name {
+            Some(name) => operations.find(|(found, _)| found.is_some_and(|found| found.as_str() == name)),
+            None if operations.len() == 1 => operations.next(),
+            None => None,
+        };
+        found.map(|(_, operation)| &operation.node).ok_or_else(|| {
+            Refused::malformed(
+                vec!["operationName".into()],
+                match name {
+                    Some(_) => both!(
+                        "Le document n'a pas d'opération de ce nom.",
+                        "The document has no operation of that name."
+                    ),
+                    None => both!(
+                        "Le document a plusieurs opérations : nommez celle à exécuter.",
+                        "The document has several operations: name the one to run."
+                    ),
+                },
+            )
+        })
+    }
+
+    /// The names of the fields at the root of an operation, those of fragments included.
+    pub fn roots<'d>(&'d self, operation: &'d OperationDefinition) -> Vec<&'d Name> {
+        let mut names = Vec::new();
+        self.collect_roots(&operation.selection_set.node, &mut names);
+        names
+    }
+
+    fn collect_roots<'d>(&'d self, set: &'d SelectionSet, names: &mut Vec<&'d Name>) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => names.push(&field.node.name.node),
+                Selection::InlineFragment(inline) => self.collect_roots(&inline.node.selection_set.node, names),
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = self.parsed.fragments.get(&spread.node.fragment_name.node) {
+                        self.collect_roots(&fragment.node.selection_set.node, names);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The parser's own text repeats the whole line: what was expected, and the place, are enough.
+fn unreadable(error: parser::Error, limits: &Limits) -> Refused {
+    let at = error.positions().next();
+    let refused = match error {
+        parser::Error::RecursionLimitExceeded => Refused::excess(Limit::Nesting, limits),
+        parser::Error::Syntax { message, .. } => {
+            let expected = message.rsplit(" = ").next().unwrap_or_default().trim().replace('_', " ");
+            Refused::malformed(Vec::new(), both!("Erreur de syntaxe : {expected}.", "Syntax error: {expected}."))
+        }
+        other => {
+            let text = other.to_string();
+            Refused::malformed(Vec::new(), both!("Erreur de syntaxe : {text}.", "Syntax error: {text}."))
+        }
+    };
+    match at {
+        Some(at) => refused.at(at),
+        None => refused,
+    }
+}
+
+/// What a selection comes to once every fragment is in its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Size {
+    /// Fields.
+    fields: usize,
+    /// Fields of the first level.
+    roots: usize,
+    /// Aliases.
+    aliases: usize,
+    /// Directives.
+    directives: usize,
+    /// Levels of fields, introspection aside.
+    depth: usize,
+    /// Levels of selections, those of fragments included.
+    levels: usize,
+    /// What it costs where it is within introspection.
+    inside: usize,
+    /// Levels of fields, where it is within introspection.
+    inside_depth: usize,
+    /// What the introspection that begins in it costs.
+    introspection: usize,
+    /// Levels of fields of the introspection that begins in it.
+    introspection_depth: usize,
+}
+
+impl Size {
+    /// Puts two selections side by side.
+    fn beside(self, other: Self) -> Self {
+        Self {
+            fields: self.fields.saturating_add(other.fields),
+            roots: self.roots.saturating_add(other.roots),
+            aliases: self.aliases.saturating_add(other.aliases),
+            directives: self.directives.saturating_add(other.directives),
+            depth: self.depth.max(other.depth),
+            levels: self.levels.max(other.levels),
+            inside: self.inside.saturating_add(other.inside),
+            inside_depth: self.inside_depth.max(other.inside_depth),
+            introspection: self.introspection.saturating_add(other.introspection),
+            introspection_depth: self.introspection_depth.max(other.introspection_depth),
+        }
+    }
+
+    /// One level down, in a fragment.
+    fn within(self, directives: usize) -> Self {
+        Self { levels: self.levels + 1, directives: self.directives.saturating_add(directives), ..self }
+    }
+
+    /// One level down, in a field.
+    fn under(self, field: &Field) -> Self {
+        let below = Self { levels: self.levels + 1, ..self };
+        let is_introspection = matches!(field.name.node.as_str(), "__schema" | "__type");
+        let inside = usual_length(&field.name.node).saturating_mul(below.inside.saturating_add(1));
+        let inside_depth = below.inside_depth + 1;
+        Self {
+            fields: below.fields.saturating_add(1),
+            roots: 1,
+            aliases: below.aliases.saturating_add(field.alias.is_some().into()),
+            directives: below.directives.saturating_add(field.directives.len()),
+            depth: if is_introspection { 1 } else { below.depth + 1 },
+            inside,
+            inside_depth,
+            introspection: if is_introspection { inside } else { below.introspection },
+            introspection_depth: if is_introspection { inside_depth } else { below.introspection_depth },
+            ..below
+        }
+    }
+
+    fn check(self, limits: &Limits, at: Pos) -> Result<(), Refused> {
+        let counts = [
+            (Limit::Fields, self.fields),
+            (Limit::Aliases, self.aliases),
+            (Limit::Directives, self.directives),
+            (Limit::Nesting, self.levels),
+            (Limit::Depth, self.depth),
+            (Limit::IntrospectionDepth, self.introspection_depth),
+            (Limit::Introspection, self.introspection),
+        ];
+        match counts.into_iter().find(|(limit, count)| *count > limit.most(limits)) {
+            Some((limit, _)) => Err(Refused::excess(limit, limits).at(at)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How long the lists of the introspection types usually are.
+fn usual_length(field: &str) -> usize {
+    match field {
+        "types" => 200,
+        "fields" | "inputFields" | "enumValues" | "possibleTypes" => 10,
+        "directives" => 5,
+        "args" | "interfaces" => 3,
+        _ => 1,
+    }
+}
+
+/// Measures every operation, and every fragment for itself: validation goes through all of them.
+fn measure(document: &ExecutableDocument, limits: &Limits) -> Result<(), Refused> {
+    if document.operations.iter().len() > limits.operations {
+        return Err(Refused::excess(Limit::Operations, limits));
+    }
+    let mut measure = Measure { document, limits, fragments: HashMap::new() };
+    let mut fields = 0_usize;
+    for name in document.fragments.keys() {
+        fields = fields.saturating_add(measure.fragment(name, 0)?.fields);
+    }
+    for (_, operation) in document.operations.iter() {
+        let OperationDefinition { selection_set, directives, variable_definitions, .. } = &operation.node;
+        let declared = variable_definitions.iter().map(|variable| variable.node.directives.len()).sum::<usize>();
+        let mut size = measure.set(&selection_set.node, 0)?;
+        size.directives = size.directives.saturating_add(directives.len()).saturating_add(declared);
+        size.check(limits, operation.pos)?;
+        if size.roots > limits.root_fields {
+            return Err(Refused::excess(Limit::RootFields, limits).at(operation.pos));
+        }
+        fields = fields.saturating_add(size.fields);
+    }
+    if fields > limits.fields {
+        return Err(Refused::excess(Limit::Fields, limits));
+    }
+    Ok(())
+}
+
+struct Measure<'d> {
+    document: &'d ExecutableDocument,
+    limits: &'d Limits,
+    /// The fragments measured; without a size: being measured.
+    fragments: HashMap<&'d str, Option<Size>>,
+}
+
+impl<'d> Measure<'d> {
+    /// `level` counts the recursion, which fragments that spread each other drive as deep as they are many.
+    fn set(&mut self, set: &'d SelectionSet, level: usize) -> Result<Size, Refused> {
+        let mut all = Size::default();
+        for selection in &set.items {
+            if level >= self.limits.nesting {
+                return Err(Refused::excess(Limit::Nesting, self.limits).at(selection.pos));
+            }
+            all = all.beside(self.selection(selection, level + 1)?);
+        }
+        Ok(all)
+    }
+
+    fn selection(&mut self, selection: &'d Positioned<Selection>, level: usize) -> Result<Size, Refused> {
+        Ok(match &selection.node {
+            Selection::Field(field) => {
+                self.set(&field.node.selection_set.node, level)?.under(&field.node)
+            }
+            Selection::InlineFragment(inline) => {
+                self.set(&inline.node.selection_set.node, level)?.within(inline.node.directives.len())
+            }
+            Selection::FragmentSpread(spread) => {
+                let name = spread.node.fragment_name.node.as_str();
+                match self.fragments.get(name) {
+                    Some(None) => return Err(circle(name).at(spread.pos)),
+                    Some(Some(size)) => *size,
+                    None => self.fragment(name, level)?,
+                }
+                .within(spread.node.directives.len())
+            }
+        })
+    }
+
+    /// A fragment that is not there comes to nothing: validation names it.
+    fn fragment(&mut self, name: &str, level: usize) -> Result<Size, Refused> {
+        let Some((name, fragment)) = self.document.fragments.get_key_value(name) else { return Ok(Size::default()) };
+        if let Some(Some(size)) = self.fragments.get(name.as_str()) {
+            return Ok(*size);
+        }
+        self.fragments.insert(name, None);
+        let size = self.set(&fragment.node.selection_set.node, level)?.within(fragment.node.directives.len());
+        size.check(self.limits, fragment.pos)?;
+        self.fragments.insert(name, Some(size));
+        Ok(size)
+    }
+}
+
+fn circle(name: &str) -> Refused {
+    Refused::malformed(
+        Vec::new(),
+        both!("Le fragment «{name}» se contient lui-même.", "The fragment «{name}» contains itself."),
+    )
+}

@@ -1,0 +1,772 @@
+//! `/graphql/ws`: GraphQL over one WebSocket, `graphql-transport-ws` to the letter.
+//!
+//! ```text
+//! connection_init ─▶ authenticate ─▶ connection_ack ─▶ subscribe … next, error, complete
+//!                         ▲                                 │
+//!        identity and policy events, pings, expiry ─────────┴──▶ 4403, or on with other rights
+//! ```
+//! One task holds a conversation: subscriptions are followed within it, queries and mutations run in
+//! tasks of their own, so that neither a slow reader nor anything else here ever holds up a
+//! transaction. What the caller may do is looked at again whenever that may have changed; operations
+//! that are no longer valid end with an `error` before any of the others sees the new rights.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ::entity::vocabulary::Language;
+use async_graphql::parser::types::OperationType;
+use axum::{
+    extract::{
+        State,
+        ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::{
+    FutureExt, SinkExt, Stream, StreamExt,
+    future::{AbortHandle, BoxFuture, abortable},
+    stream::{BoxStream, FuturesUnordered},
+};
+use serde_json::{Map, Value, json};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+
+use self::{
+    message::{Close, PROTOCOL, Said, find},
+    outgoing::Outgoing,
+};
+use super::{
+    Life, Peer, Server, address, bearer_token,
+    limits::Limit,
+    operation::{Answer, Incoming, Operation, beyond, follow, plain, revalidate, run},
+    request_id, spoken,
+};
+use crate::{
+    authz::Caller,
+    error::{Error, Result},
+    i18n, identity,
+    live::{Connections, LiveCaller, Seat, may_do_the_same},
+    op::Op,
+};
+
+mod message;
+mod outgoing;
+
+/// axum's own buffers would take 140 KB a socket.
+const BUFFER: usize = 4096;
+/// Events of one subscription that may wait to be sent before the next one is asked for.
+const MOST_WAITING: usize = 8;
+/// How long running queries and mutations may take when the server ends.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long the other end may take to close too.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Pause before a database that did not answer is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+/// After so many pings without any word from the other end it is gone.
+const SILENCE: u32 = 3;
+
+/// `GET /graphql/ws`.
+pub(super) async fn open(
+    State(server): State<Arc<Server>>,
+    peer: Peer,
+    headers: HeaderMap,
+    upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade.protocols([PROTOCOL]),
+        Err(_) => return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "a WebSocket\n").into_response(),
+    };
+    if !is_of_this_host(&headers) {
+        return (StatusCode::FORBIDDEN, "a page of another origin\n").into_response();
+    }
+    if upgrade.selected_protocol().is_none() {
+        return (StatusCode::BAD_REQUEST, "the subprotocol is graphql-transport-ws\n").into_response();
+    }
+    if server.life.is_ending() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response();
+    }
+    let most = server.app.settings.limits.message_bytes;
+    let asked =
+        Asked { language: spoken(&headers), address: address(&peer), request_id: request_id(&headers).into() };
+    upgrade
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_message_size(most)
+        .max_frame_size(most)
+        .on_upgrade(move |socket| Conversation::new(server, asked).hold(socket))
+}
+
+/// A page of another site must not speak for whoever looks at it (K-11).
+fn is_of_this_host(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
+    origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
+}
+
+/// What the request for the socket said.
+struct Asked {
+    language: Option<Language>,
+    address: Option<IpAddr>,
+    request_id: Arc<str>,
+}
+
+/// Counts an open socket as long as it lives.
+struct Counted(Life);
+
+impl Counted {
+    fn new(life: Life) -> Self {
+        life.sockets.send_modify(|open| *open += 1);
+        Self(life)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sockets.send_modify(|open| *open -= 1);
+    }
+}
+
+/// Who speaks, once that is proven.
+struct Session {
+    caller: Arc<Caller>,
+    token: Arc<str>,
+    language: Language,
+    rights: watch::Sender<Option<Arc<Caller>>>,
+    seat: Seat,
+}
+
+/// What a token is looked at for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// The first message, in a language where it names one.
+    Init(Option<Language>),
+    /// Another token, in place of the one before.
+    Renew,
+    /// Whether anything has changed.
+    Again,
+}
+
+/// A token that was looked at.
+struct Proven {
+    purpose: Purpose,
+    token: Arc<str>,
+    caller: Result<Arc<Caller>>,
+}
+
+/// An operation that runs.
+struct Running {
+    serial: u64,
+    abort: AbortHandle,
+    /// Of a subscription: what is needed to look at it again.
+    following: Option<Following>,
+}
+
+struct Following {
+    operation: Arc<Operation>,
+    begun: bool,
+    waiting: usize,
+    paused: Option<Events>,
+}
+
+type Events = BoxStream<'static, Answer>;
+
+/// What an operation came to.
+struct Step {
+    id: Arc<str>,
+    serial: u64,
+    what: What,
+}
+
+enum What {
+    /// A query or a mutation is done.
+    Answered(Result<Answer>),
+    /// A subscription has an event, and more to come.
+    Event(Answer, Events),
+    /// A subscription is over.
+    Ended,
+}
+
+/// How a conversation ends.
+enum End {
+    /// The other end is gone.
+    Gone,
+    /// It is closed from here.
+    Close(Close),
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close)
+    }
+}
+
+/// When what is due.
+struct Schedule {
+    init_by: Instant,
+    ping_at: Instant,
+    heard_at: Instant,
+    expires_at: Option<Instant>,
+    retry: Option<(Instant, Purpose, Arc<str>)>,
+    end_by: Option<Instant>,
+}
+
+impl Schedule {
+    fn next(&self, is_waiting: bool) -> Instant {
+        let retry = self.retry.as_ref().map(|(at, ..)| *at);
+        let init = is_waiting.then_some(self.init_by);
+        [init, self.expires_at, retry, self.end_by].into_iter().flatten().fold(self.ping_at, Instant::min)
+    }
+}
+
+/// What happens next.
+enum Happened {
+    Frame(Option<std::result::Result<Message, axum::Error>>),
+    Sent(std::result::Result<Option<u64>, axum::Error>),
+    Step(Option<Step>),
+    Proven(Proven),
+    Called,
+    Ends,
+    Due,
+}
+
+struct Conversation {
+    server: Arc<Server>,
+    asked: Asked,
+    life: Life,
+    session: Option<Session>,
+    proof: Option<BoxFuture<'static, Proven>>,
+    /// Whether the rights changed while a proof was under way.
+    again: bool,
+    operations: HashMap<Arc<str>, Running>,
+    running: FuturesUnordered<BoxFuture<'static, Option<Step>>>,
+    serial: u64,
+    outgoing: Outgoing,
+    schedule: Schedule,
+    _counted: Counted,
+}
+
+impl Conversation {
+    fn new(server: Arc<Server>, asked: Asked) -> Self {
+        let limits = &server.app.settings.limits;
+        let now = Instant::now();
+        let schedule = Schedule {
+            init_by: now + Duration::from_secs(limits.init_seconds),
+            ping_at: now + Duration::from_secs(limits.ping_seconds),
+            heard_at: now,
+            expires_at: None,
+            retry: None,
+            end_by: None,
+        };
+        Self {
+            life: server.life.clone(),
+            _counted: Counted::new(server.life.clone()),
+            server,
+            asked,
+            session: None,
+            proof: None,
+            again: false,
+            operations: HashMap::new(),
+            running: FuturesUnordered::new(),
+            serial: 0,
+            outgoing: Outgoing::default(),
+            schedule,
+        }
+    }
+
+    /// Speaks until the socket is closed from either side.
+    async fn hold(mut self, socket: WebSocket) {
+        let (mut sink, mut frames) = socket.split();
+        let end = self.speak(&mut sink, &mut frames).await;
+        // Nothing that was running goes on, and nobody hears of it, while the socket is being closed.
+        drop(self.running);
+        drop(self.session);
+        if let End::Close(close) = end {
+            tracing::debug!(request_id = &*self.asked.request_id, code = close.code, "closing a socket");
+            let farewell = async {
+                sink.send(close.frame()).await?;
+                while let Some(frame) = frames.next().await {
+                    frame?;
+                }
+                Ok::<(), axum::Error>(())
+            };
+            let _gone_or_late = timeout(FAREWELL, farewell).await;
+        }
+    }
+
+    async fn speak<S>(&mut self, sink: &mut S, frames: &mut (impl Frames + Unpin)) -> End
+    where
+        S: futures_util::Sink<Message, Error = axum::Error> + Unpin,
+    {
+        let timer = tokio::time::sleep_until(self.due().into());
+        tokio::pin!(timer);
+        loop {
+            let due = self.due().into();
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
+            let happened = tokio::select! {
+                frame = frames.next(), if self.outgoing.may_read() => Happened::Frame(frame),
+                sent = self.outgoing.send(sink), if !self.outgoing.is_idle() => Happened::Sent(sent),
+                Some(step) = self.running.next(), if !self.running.is_empty() => Happened::Step(step),
+                proven = finished(&mut self.proof), if self.proof.is_some() => Happened::Proven(proven),
+                () = called(self.session.as_ref()), if self.session.is_some() => Happened::Called,
+                () = self.life.end(), if self.schedule.end_by.is_none() => Happened::Ends,
+                () = timer.as_mut() => Happened::Due,
+            };
+            if let Some(end) = self.react(happened).or_else(|| self.finish()) {
+                return end;
+            }
+        }
+    }
+
+    fn due(&self) -> Instant {
+        self.schedule.next(self.session.is_none() && self.proof.is_none())
+    }
+
+    fn react(&mut self, happened: Happened) -> Option<End> {
+        match happened {
+            Happened::Frame(frame) => self.receive(frame),
+            Happened::Sent(Ok(serial)) => self.sent(serial),
+            Happened::Sent(Err(_)) => return Some(End::Gone),
+            Happened::Step(step) => step.and_then(|step| self.step(step)),
+            Happened::Proven(proven) => self.proven(proven),
+            Happened::Called => self.look_again(),
+            Happened::Ends => {
+                self.schedule.end_by = Some(Instant::now() + LAST_WORDS);
+                None
+            }
+            Happened::Due => self.tick(Instant::now()),
+        }
+    }
+
+    /// When the server ends, what runs may finish; subscriptions would go on for ever.
+    fn finish(&self) -> Option<End> {
+        let end_by = self.schedule.end_by?;
+        let is_done = self.operations.values().all(|running| running.following.is_some()) && self.outgoing.is_idle();
+        (is_done || Instant::now() >= end_by).then(|| Close::going_away().into())
+    }
+
+    fn receive(&mut self, frame: Option<std::result::Result<Message, axum::Error>>) -> Option<End> {
+        self.schedule.heard_at = Instant::now();
+        match frame {
+            Some(Ok(Message::Text(text))) => match Said::read(&text) {
+                Ok(said) => self.hear(said),
+                Err(close) => Some(close.into()),
+            },
+            Some(Ok(Message::Binary(_))) => Some(Close::malformed("Invalid message: not a text").into()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
+            Some(Ok(Message::Close(_))) | None => Some(End::Gone),
+            Some(Err(error)) if is_too_big(&error) => Some(Close::too_big().into()),
+            Some(Err(_)) => Some(Close::protocol().into()),
+        }
+    }
+
+    fn hear(&mut self, said: Said) -> Option<End> {
+        match said {
+            Said::Init(payload) => self.init(&payload),
+            Said::Ping(payload) => self.ping(&payload),
+            Said::Pong => None,
+            Said::Subscribe { id, incoming } => self.subscribe(id.into(), incoming),
+            Said::Complete { id } => {
+                self.cancel(&id);
+                None
+            }
+        }
+    }
+
+    fn init(&mut self, payload: &Map<String, Value>) -> Option<End> {
+        if self.session.is_some() || self.proof.is_some() {
+            return Some(Close::too_many_inits().into());
+        }
+        let Some(token) = token(payload) else { return Some(Close::forbidden("Forbidden: no token").into()) };
+        let language = find(payload, &["language", "accept-language"]).and_then(i18n::preferred);
+        self.prove(Purpose::Init(language), token.into());
+        None
+    }
+
+    /// A ping is answered at once; one that brings another token, when that is proven.
+    fn ping(&mut self, payload: &Map<String, Value>) -> Option<End> {
+        match token(payload).filter(|_| self.session.is_some()) {
+            Some(token) => self.prove(Purpose::Renew, token.into()),
+            None => self.outgoing.push(None, message::pong(None)),
+        }
+        None
+    }
+
+    fn prove(&mut self, purpose: Purpose, token: Arc<str>) {
+        let app = self.server.app.clone();
+        self.schedule.retry = None;
+        self.proof = Some(Box::pin(async move {
+            let caller = identity::authenticate(&app, &token).await;
+            Proven { purpose, token, caller }
+        }));
+    }
+
+    fn look_again(&mut self) -> Option<End> {
+        match &self.session {
+            Some(session) if self.proof.is_none() => {
+                let token = session.token.clone();
+                self.prove(Purpose::Again, token);
+            }
+            Some(_) | None => self.again = true,
+        }
+        None
+    }
+
+    fn proven(&mut self, proven: Proven) -> Option<End> {
+        let Proven { purpose, token, caller } = proven;
+        let caller = match caller {
+            Ok(caller) => caller,
+            Err(Error::Unauthenticated) => return Some(self.disproved(purpose).into()),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell whether a token is still valid");
+                return match purpose {
+                    Purpose::Init(_) => Some(Close::try_again().into()),
+                    Purpose::Renew | Purpose::Again => {
+                        self.schedule.retry = Some((Instant::now() + RETRY, purpose, token));
+                        None
+                    }
+                };
+            }
+        };
+        let end = match purpose {
+            Purpose::Init(language) => self.begin(caller, token, language),
+            Purpose::Renew => self.renew(caller, token),
+            Purpose::Again => {
+                self.apply(caller);
+                None
+            }
+        };
+        if end.is_none() && std::mem::take(&mut self.again) {
+            return self.look_again();
+        }
+        end
+    }
+
+    fn disproved(&self, purpose: Purpose) -> Close {
+        let is_over = |session: &Session| session.caller.until <= self.server.app.clock.now();
+        Close::forbidden(match purpose {
+            Purpose::Init(_) | Purpose::Renew => "Forbidden: the token proves nothing",
+            Purpose::Again if self.session.as_ref().is_some_and(is_over) => "Forbidden: the token has expired",
+            Purpose::Again => "Forbidden: the session has ended",
+        })
+    }
+
+    fn begin(&mut self, caller: Arc<Caller>, token: Arc<str>, language: Option<Language>) -> Option<End> {
+        let app = &self.server.app;
+        let Some(seat) = Connections::enter(app, &caller, app.settings.limits.sockets) else {
+            return Some(Close::forbidden("Forbidden: too many sockets of one person (sockets)").into());
+        };
+        let language = language.or(self.asked.language).unwrap_or(caller.person.language);
+        self.expire(&caller);
+        let rights = watch::Sender::new(Some(caller.clone()));
+        self.session = Some(Session { caller, token, language, rights, seat });
+        self.outgoing.push(None, message::ack());
+        // What changed before the seat was taken was announced to nobody here.
+        self.again = true;
+        None
+    }
+
+    fn renew(&mut self, caller: Arc<Caller>, token: Arc<str>) -> Option<End> {
+        let session = self.session.as_mut()?;
+        if session.caller.person.id != caller.person.id {
+            return Some(Close::forbidden("Forbidden: the token of somebody else").into());
+        }
+        session.token = token;
+        session.seat.change(caller.session);
+        let until = caller.until.to_rfc3339();
+        self.apply(caller);
+        self.outgoing.push(None, message::pong(Some(json!({ "expiresAt": until }))));
+        None
+    }
+
+    /// Goes on with what the caller may do now.
+    fn apply(&mut self, caller: Arc<Caller>) {
+        self.expire(&caller);
+        let Some(session) = &self.session else { return };
+        if may_do_the_same(&session.caller, &caller) {
+            session.rights.send_if_modified(|current| {
+                *current = Some(caller.clone());
+                false
+            });
+        } else {
+            self.end_invalid(&caller);
+            if let Some(session) = &self.session {
+                session.rights.send_replace(Some(caller.clone()));
+            }
+        }
+        if let Some(session) = &mut self.session {
+            session.caller = caller;
+        }
+    }
+
+    fn expire(&mut self, caller: &Caller) {
+        let left = (caller.until - self.server.app.clock.now()).to_std().unwrap_or_default();
+        self.schedule.expires_at = Some(Instant::now() + left);
+    }
+
+    /// Ends the subscriptions that somebody with these rights could not begin.
+    fn end_invalid(&mut self, caller: &Arc<Caller>) {
+        let mut ended = Vec::new();
+        for (id, running) in &self.operations {
+            let Some(following) = &running.following else { continue };
+            let op = Arc::new(self.op(caller.clone(), running.serial));
+            if let Err(answer) = revalidate(&op, &following.operation) {
+                ended.push((id.clone(), answer));
+            }
+        }
+        for (id, answer) in ended {
+            self.cancel(&id);
+            self.outgoing.push(None, message::error(&id, &answer.response.errors));
+        }
+    }
+
+    fn cancel(&mut self, id: &str) {
+        if let Some(running) = self.operations.remove(id) {
+            running.abort.abort();
+            self.outgoing.forget(running.serial);
+        }
+    }
+
+    fn op(&self, caller: Arc<Caller>, serial: u64) -> Op {
+        let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
+        let mut op = Op::new(self.server.app.clone(), Some(caller), language, self.name(serial));
+        op.address = self.asked.address;
+        op
+    }
+
+    /// Names an operation in logs and events.
+    fn name(&self, serial: u64) -> String {
+        format!("{}.{serial}", self.asked.request_id)
+    }
+
+    fn subscribe(&mut self, id: Arc<str>, incoming: Incoming) -> Option<End> {
+        let Some(session) = &self.session else { return Some(Close::unauthorized().into()) };
+        if self.operations.contains_key(&id) {
+            return Some(Close::exists(&id).into());
+        }
+        if self.schedule.end_by.is_some() {
+            return None;
+        }
+        let limits = &self.server.app.settings.limits;
+        if self.operations.len() >= limits.socket_operations {
+            let answer = beyond(Limit::SocketOperations, limits, session.language);
+            self.outgoing.push(None, message::error(&id, &answer.response.errors));
+            return None;
+        }
+        let Server { app, documents, .. } = &*self.server;
+        match Operation::admit(app, documents, Some(&session.caller), incoming) {
+            Ok(operation) => self.start(id, operation),
+            Err(refused) => {
+                let error = refused.into_error(session.language);
+                self.outgoing.push(None, message::error(&id, &[error]));
+            }
+        }
+        None
+    }
+
+    fn start(&mut self, id: Arc<str>, operation: Operation) {
+        let Some(session) = &self.session else { return };
+        self.serial += 1;
+        let serial = self.serial;
+        let (app, token, operation) = (self.server.app.clone(), session.token.clone(), Arc::new(operation));
+        // The rights are those of this moment, not those of the last time they were looked at.
+        let (fresh, language, address) = (self.name(serial), session.language, self.asked.address);
+        let op = async move {
+            let caller = identity::authenticate(&app, &token).await?;
+            let mut op = Op::new(app, Some(caller), language, fresh);
+            op.address = address;
+            Ok::<_, Error>(Arc::new(op))
+        };
+        let following = (operation.kind == OperationType::Subscription).then(|| Following {
+            operation: operation.clone(),
+            begun: false,
+            waiting: 0,
+            paused: None,
+        });
+        let work: BoxFuture<'static, What> = if following.is_some() {
+            let live =
+                LiveCaller::new(self.server.app.clone(), session.rights.subscribe(), language, &self.name(serial));
+            Box::pin(async move {
+                match op.await {
+                    Ok(op) => next_event(follow(&op, live, &operation).boxed()).await,
+                    Err(error) => What::Answered(Err(error)),
+                }
+            })
+        } else {
+            let task = Task(tokio::spawn(async move { Ok(run(&op.await?, &operation).await) }));
+            Box::pin(task.done().map(What::Answered))
+        };
+        let abort = self.work(id.clone(), serial, work);
+        self.operations.insert(id, Running { serial, abort, following });
+    }
+
+    fn work(&mut self, id: Arc<str>, serial: u64, work: BoxFuture<'static, What>) -> AbortHandle {
+        let (work, abort) = abortable(work);
+        self.running.push(Box::pin(work.map(move |what| Some(Step { id, serial, what: what.ok()? }))));
+        abort
+    }
+
+    fn step(&mut self, step: Step) -> Option<End> {
+        let Step { id, serial, what } = step;
+        let running = self.operations.get_mut(&id).filter(|running| running.serial == serial)?;
+        match what {
+            What::Event(answer, events) => {
+                let following = running.following.as_mut()?;
+                if !following.begun && answer.failed() {
+                    self.conclude(&id, message::error(&id, &answer.response.errors));
+                    return None;
+                }
+                following.begun = true;
+                following.waiting += 1;
+                following.paused = Some(events);
+                self.outgoing.push(Some(serial), message::next(&id, &answer));
+                self.resume();
+            }
+            What::Ended => self.conclude(&id, message::complete(&id)),
+            What::Answered(Ok(answer)) if answer.ran => {
+                self.outgoing.push(Some(serial), message::next(&id, &answer));
+                self.conclude(&id, message::complete(&id));
+            }
+            What::Answered(Ok(answer)) => self.conclude(&id, message::error(&id, &answer.response.errors)),
+            What::Answered(Err(Error::Unauthenticated)) => return Some(self.disproved(Purpose::Again).into()),
+            What::Answered(Err(error)) => {
+                let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
+                let error = plain(error, language, &self.name(serial));
+                self.conclude(&id, message::error(&id, &[error]));
+            }
+        }
+        None
+    }
+
+    fn conclude(&mut self, id: &str, message: Message) {
+        let serial = self.operations.remove(id).map(|running| running.serial);
+        self.outgoing.push(serial, message);
+    }
+
+    fn sent(&mut self, serial: Option<u64>) -> Option<End> {
+        let owner = self.operations.values_mut().find(|running| Some(running.serial) == serial);
+        if let Some(following) = owner.and_then(|running| running.following.as_mut()) {
+            following.waiting = following.waiting.saturating_sub(1);
+        }
+        self.resume();
+        None
+    }
+
+    /// Asks for the next event of each subscription whose last ones have gone out. Until then it rests
+    /// between two events, holding nothing: a slow reader harms only itself.
+    fn resume(&mut self) {
+        if !self.outgoing.has_room() {
+            return;
+        }
+        let mut ready = Vec::new();
+        for (id, running) in &mut self.operations {
+            let Some(following) = &mut running.following else { continue };
+            if following.waiting < MOST_WAITING && let Some(events) = following.paused.take() {
+                ready.push((id.clone(), running.serial, events));
+            }
+        }
+        for (id, serial, events) in ready {
+            let abort = self.work(id.clone(), serial, Box::pin(next_event(events)));
+            if let Some(running) = self.operations.get_mut(&id) {
+                running.abort = abort;
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) -> Option<End> {
+        if self.session.is_none() && self.proof.is_none() && now >= self.schedule.init_by {
+            return Some(Close::init_timeout().into());
+        }
+        if let Some((_, purpose, token)) = self.schedule.retry.take_if(|(at, ..)| now >= *at) {
+            self.prove(purpose, token);
+        }
+        if self.schedule.expires_at.is_some_and(|at| now >= at) {
+            let caller = self.session.as_ref().map(|session| session.caller.clone())?;
+            if caller.until <= self.server.app.clock.now() {
+                return Some(self.disproved(Purpose::Again).into());
+            }
+            // The clock runs more slowly than the machine's.
+            self.expire(&caller);
+            self.schedule.expires_at = self.schedule.expires_at.max(Some(now + RETRY));
+        }
+        if now >= self.schedule.ping_at {
+            return self.show_life(now);
+        }
+        None
+    }
+
+    /// Says that this end lives, asks whether the other does, and looks at the rights: a mandate may have
+    /// begun or ended with the day.
+    fn show_life(&mut self, now: Instant) -> Option<End> {
+        let rhythm = Duration::from_secs(self.server.app.settings.limits.ping_seconds);
+        if now.duration_since(self.schedule.heard_at) >= rhythm * SILENCE {
+            return Some(End::Gone);
+        }
+        self.schedule.ping_at = now + rhythm;
+        self.outgoing.push(None, Message::Ping(Default::default()));
+        self.look_again()
+    }
+}
+
+/// A token in a payload: `Authorization: Bearer …`, as in a header, or `token`.
+fn token(payload: &Map<String, Value>) -> Option<&str> {
+    match find(payload, &["authorization"]) {
+        Some(text) => bearer_token(text),
+        None => find(payload, &["token"]),
+    }
+}
+
+trait Frames: Stream<Item = std::result::Result<Message, axum::Error>> {}
+
+impl<S: Stream<Item = std::result::Result<Message, axum::Error>>> Frames for S {}
+
+/// axum hides what kind of error it was.
+fn is_too_big(error: &axum::Error) -> bool {
+    error.to_string().starts_with("Space limit exceeded")
+}
+
+async fn finished(proof: &mut Option<BoxFuture<'static, Proven>>) -> Proven {
+    match proof {
+        Some(running) => {
+            let proven = running.await;
+            *proof = None;
+            proven
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn called(session: Option<&Session>) {
+    match session {
+        Some(session) => session.seat.called().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_event(mut events: Events) -> What {
+    match events.next().await {
+        Some(answer) => What::Event(answer, events),
+        None => What::Ended,
+    }
+}
+
+/// A query or a mutation in a task of its own, which ends when nobody waits for it any more.
+struct Task(JoinHandle<Result<Answer>>);
+
+impl Task {
+    async fn done(mut self) -> Result<Answer> {
+        (&mut self.0).await.map_err(|error| Error::Internal(error.into()))?
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

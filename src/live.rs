@@ -1,0 +1,237 @@
+//! Rights that may change while an operation lives, and who has to be told.
+//!
+//! A query or a mutation is over before rights change: its [`Op`] holds the caller as they were when it
+//! began. A subscription outlives sign-outs, mandates and policies. So its resolver finds, beside the
+//! `Op` it began with, a [`LiveCaller`]: per event it asks for a fresh `Op`, reads and authorises with
+//! that one, and hands the event on together with it ([`Live`]), so that the fields below are resolved
+//! with the rights and the moment of the event as well:
+//!
+//! ```ignore
+//! async fn work_queue_changed(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Live<Change>>> {
+//!     let live = LiveCaller::of(ctx)?;
+//!     let mut events = op(ctx).app.outbox.watch();
+//!     // per event:
+//!     let Some(op) = live.op() else { return }; // nobody is signed in any more
+//!     let change = read_and_authorise(&op, &event).await?;
+//!     yield Live::new(op, change);
+//! }
+//! ```
+//! The connection ends the streams that are no longer valid for the new rights *before* it shows these
+//! here, and ends all of them with itself: a stream need not watch for either.
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use ::entity::vocabulary::{Language, PersonId, SessionId};
+use async_graphql::{
+    Context, ContextSelectionSet, Data, OutputType, Positioned, ServerResult, Value, parser::types::Field,
+    registry::Registry,
+};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    app::App,
+    authz::Caller,
+    error::Error,
+    loaders,
+    op::Op,
+};
+
+/// The caller of a subscription, as they are now. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LiveCaller {
+    app: Arc<App>,
+    rights: watch::Receiver<Option<Arc<Caller>>>,
+    language: Language,
+    request_id: Arc<str>,
+}
+
+impl LiveCaller {
+    /// The caller behind a connection that keeps their rights up to date.
+    #[must_use]
+    pub fn new(
+        app: Arc<App>,
+        rights: watch::Receiver<Option<Arc<Caller>>>,
+        language: Language,
+        request_id: &str,
+    ) -> Self {
+        Self { app, rights, language, request_id: request_id.into() }
+    }
+
+    /// The caller of the subscription that a resolver belongs to.
+    ///
+    /// # Errors
+    /// A defect where the transport gave none.
+    pub fn of(ctx: &Context<'_>) -> async_graphql::Result<Self> {
+        let defect = || Error::defect("a subscription without a live caller");
+        ctx.data_opt::<Self>().cloned().ok_or_else(|| defect().into_graphql(Language::Fr, "-"))
+    }
+
+    /// Who is signed in now, with what they may do now; nobody where the session has ended.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<Caller>> {
+        self.rights.borrow().clone()
+    }
+
+    /// An operation of this moment: a fresh `now` and the current rights. Nothing where the session
+    /// has ended.
+    #[must_use]
+    pub fn op(&self) -> Option<Arc<Op>> {
+        let caller = self.current()?;
+        Some(Arc::new(Op::new(self.app.clone(), Some(caller), self.language, self.request_id.to_string())))
+    }
+
+    /// Waits until the rights change; for ever where the connection is gone.
+    pub async fn changed(&mut self) {
+        if self.rights.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// An item of a subscription with the operation that it was read by: its fields are resolved with it.
+pub struct Live<T> {
+    item: T,
+    data: Data,
+}
+
+impl<T> Live<T> {
+    /// An item, read and authorised by an operation of [`LiveCaller::op`].
+    #[must_use]
+    pub fn new(op: Arc<Op>, item: T) -> Self {
+        let mut data = Data::default();
+        data.insert(loaders::Loaders::new(&op));
+        data.insert(op);
+        Self { item, data }
+    }
+
+    /// The item.
+    pub fn item(&self) -> &T {
+        &self.item
+    }
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Live<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Live").field(&self.item).finish()
+    }
+}
+
+impl<T: OutputType> OutputType for Live<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        T::qualified_type_name()
+    }
+
+    fn introspection_type_name(&self) -> Cow<'static, str> {
+        self.item.introspection_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let mut fresh = ctx.clone();
+        fresh.execute_data = Some(&self.data);
+        self.item.resolve(&fresh, field).await
+    }
+}
+
+/// Whether two callers may do the same on the same records.
+#[must_use]
+pub fn may_do_the_same(one: &Caller, other: &Caller) -> bool {
+    let as_told = |caller: &Caller| (caller.person.clone(), caller.permissions, caller.grants.len());
+    as_told(one) == as_told(other)
+        && one
+            .grants
+            .iter()
+            .zip(&other.grants)
+            .all(|(a, b)| a.through == b.through && a.holder == b.holder && a.rights == b.rights)
+}
+
+/// The connections that live as long as somebody's rights do, to be looked at again when these change.
+#[derive(Debug, Default)]
+pub struct Connections(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    last: u64,
+    people: HashMap<PersonId, HashMap<u64, Connection>>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    session: SessionId,
+    bell: Arc<Notify>,
+}
+
+/// A place among the [`Connections`], given up when it is dropped.
+#[derive(Debug)]
+pub struct Seat {
+    app: Arc<App>,
+    person: PersonId,
+    number: u64,
+    bell: Arc<Notify>,
+}
+
+impl Connections {
+    /// Takes a place for a caller, unless they have `most` already.
+    #[must_use]
+    pub fn enter(app: &Arc<App>, caller: &Caller, most: usize) -> Option<Seat> {
+        let mut known = app.connections.0.lock();
+        let person = caller.person.id;
+        if known.people.get(&person).is_some_and(|theirs| theirs.len() >= most) {
+            return None;
+        }
+        known.last += 1;
+        let (number, bell) = (known.last, Arc::new(Notify::new()));
+        let connection = Connection { session: caller.session, bell: bell.clone() };
+        known.people.entry(person).or_default().insert(number, connection);
+        Some(Seat { app: app.clone(), person, number, bell })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.lock().people.values().map(HashMap::len).sum()
+    }
+
+    /// Has the connections look at their caller's rights again: those of one session, or all.
+    pub fn look_again(&self, session: Option<SessionId>) {
+        let known = self.0.lock();
+        let all = known.people.values().flat_map(HashMap::values);
+        all.filter(|c| session.is_none_or(|session| c.session == session)).for_each(|c| c.bell.notify_one());
+    }
+}
+
+impl Seat {
+    /// Goes on under another session of the same person.
+    pub fn change(&self, session: SessionId) {
+        let mut known = self.app.connections.0.lock();
+        let theirs = known.people.get_mut(&self.person);
+        if let Some(connection) = theirs.and_then(|theirs| theirs.get_mut(&self.number)) {
+            connection.session = session;
+        }
+    }
+
+    /// Waits until the caller's rights have to be looked at again.
+    pub async fn called(&self) {
+        self.bell.notified().await;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut known = self.app.connections.0.lock();
+        if let Some(theirs) = known.people.get_mut(&self.person) {
+            theirs.remove(&self.number);
+            if theirs.is_empty() {
+                known.people.remove(&self.person);
+            }
+        }
+    }
+}

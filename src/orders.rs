@@ -1,0 +1,38 @@
+//! Marketing-action orders, from draft to closed.
+//!
+//! ```text
+//! DRAFT ──submit──▶ PENDING_RR ──approve──▶ (gift cheques) HELD_BY_DELEGATION ──release──▶ PENDING_PDV
+//!   │  (auto-validated) ──────────────────────────────────────────────────────────────▶ PENDING_PDV
+//!   │  (auto-validated gift cheques) ─▶ HELD_BY_DELEGATION                                  │ approve
+//!   ▼                                                                                       ▼
+//! PENDING_PDV ──approve──▶ (printed) PROOF_IN_PROGRESS ──sendProof──▶ PENDING_PROOF_APPROVAL
+//!                                        ▲────────── requestProofChanges ──────┤ approveProof
+//!                          (others) ─────────────────────▶ IN_PROCESS ◀────────┘
+//! IN_PROCESS ──complete──▶ AWAITING_RESULTS ──recordResults──▶ CLOSED
+//! reject ─▶ REJECTED      return ─▶ DRAFT      cancel ─▶ CANCELLED
+//! ```
+//! The door of the context. [`workflow`] and [`rules`] know neither database nor GraphQL; `store` knows
+//! no rules; `mutation` knows neither.
+
+mod actions;
+pub mod draft;
+pub mod error;
+mod input;
+pub mod labels;
+mod lookups;
+pub mod mutation;
+mod query;
+pub mod rules;
+pub mod shares;
+mod simulation;
+pub mod store;
+mod subscription;
+mod transition;
+pub mod types;
+pub mod workflow;
+
+pub use error::Refusal;
+pub use lookups::Readable;
+pub use mutation::OrdersMutation;
+pub use query::OrdersQuery;
+pub use subscription::OrdersSubscription;

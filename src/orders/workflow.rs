@@ -1,0 +1,408 @@
+//! The workflow: what follows from an order's status, an action and the facts. Pure.
+//!
+//! One table says at which step, by which permission, an action may be taken; one match says where it
+//! leads. The mutations, `availableActions`, `simulateOrder`, bulk decisions and dry runs all ask here,
+//! so that a rule holds on every road.
+
+use async_graphql::Enum;
+use ::entity::{
+    orders::order,
+    vocabulary::{Money, OrderStatus, PersonId, RrReason, WorkKind},
+};
+use chrono::NaiveDate;
+
+use super::{
+    error::Refusal,
+    rules::{self, Facts},
+    shares::Shares,
+};
+use crate::{
+    authz::{self, InNameOf, Permission},
+    calendar,
+    graphql::guard::requires,
+};
+
+/// What can be done to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Enum)]
+#[graphql(name = "OrderAction")]
+pub enum Action {
+    /// Change the draft (`updateOrder`).
+    #[graphql(directive = requires::apply("updateOrder".into()))]
+    Update,
+    /// Copy it into a new draft (`duplicateOrder`).
+    #[graphql(directive = requires::apply("duplicateOrder".into()))]
+    Duplicate,
+    /// Submit it (`submitOrder`).
+    #[graphql(directive = requires::apply("submitOrder".into()))]
+    Submit,
+    /// Approve it (`validateOrder`).
+    #[graphql(directive = requires::apply("validateOrder".into()))]
+    Approve,
+    /// Refuse it for good (`validateOrder`).
+    #[graphql(directive = requires::apply("validateOrder".into()))]
+    Reject,
+    /// Send it back for changes (`validateOrder`).
+    #[graphql(directive = requires::apply("validateOrder".into()))]
+    Return,
+    /// Release its gift cheques (`releaseGiftCheques`).
+    #[graphql(directive = requires::apply("releaseGiftCheques".into()))]
+    ReleaseGiftCheques,
+    /// Send a proof (`sendProof`).
+    #[graphql(directive = requires::apply("sendProof".into()))]
+    SendProof,
+    /// Approve the proof (`approveProof`).
+    #[graphql(directive = requires::apply("approveProof".into()))]
+    ApproveProof,
+    /// Ask for changes to the proof (`requestProofChanges`).
+    #[graphql(directive = requires::apply("requestProofChanges".into()))]
+    RequestProofChanges,
+    /// Complete it at its actual cost (`completeOrder`).
+    #[graphql(directive = requires::apply("completeOrder".into()))]
+    Complete,
+    /// Record or correct its results (`recordResults`).
+    #[graphql(directive = requires::apply("recordResults".into()))]
+    RecordResults,
+    /// Record the day on which the cheques came (`recordChequesReceived`).
+    #[graphql(directive = requires::apply("recordChequesReceived".into()))]
+    RecordChequesReceived,
+    /// Cancel it (`cancelOrder`).
+    #[graphql(directive = requires::apply("cancelOrder".into()))]
+    Cancel,
+    /// Attach a file (`attachFile`).
+    #[graphql(directive = requires::apply("attachFile".into()))]
+    AttachFile,
+    /// Remove an attachment (`removeAttachment`).
+    #[graphql(directive = requires::apply("removeAttachment".into()))]
+    RemoveAttachment,
+    /// Declare its handover receipt invalid (`declareReceiptInvalid`).
+    #[graphql(directive = requires::apply("declareReceiptInvalid".into()))]
+    DeclareReceiptInvalid,
+}
+
+/// Where an action may be taken, and what permits it there.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The permission that it takes.
+    pub permission: Permission,
+    /// The statuses in which it may be taken.
+    pub statuses: &'static [OrderStatus],
+}
+
+const fn step(permission: Permission, statuses: &'static [OrderStatus]) -> Step {
+    Step { permission, statuses }
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 17] = [
+        Self::Update,
+        Self::Duplicate,
+        Self::Submit,
+        Self::Approve,
+        Self::Reject,
+        Self::Return,
+        Self::ReleaseGiftCheques,
+        Self::SendProof,
+        Self::ApproveProof,
+        Self::RequestProofChanges,
+        Self::Complete,
+        Self::RecordResults,
+        Self::RecordChequesReceived,
+        Self::Cancel,
+        Self::AttachFile,
+        Self::RemoveAttachment,
+        Self::DeclareReceiptInvalid,
+    ];
+
+    /// The table: at which step, by which permission, in which statuses.
+    #[must_use]
+    pub const fn steps(self) -> &'static [Step] {
+        use OrderStatus::{
+            AwaitingResults, Closed, Draft, HeldByDelegation, InProcess, PendingPdv, PendingProofApproval, PendingRr,
+            ProofInProgress,
+        };
+        use Permission as P;
+        const ANY: &[OrderStatus] = OrderStatus::ALL;
+        match self {
+            Self::Update => const { &[step(P::UpdateOrder, &[Draft])] },
+            Self::Duplicate => const { &[step(P::DuplicateOrder, ANY)] },
+            Self::Submit => const { &[step(P::SubmitOrder, &[Draft])] },
+            Self::Approve | Self::Reject | Self::Return => {
+                const { &[step(P::ValidateOrderAsRr, &[PendingRr]), step(P::ValidateOrderAsPdv, &[PendingPdv])] }
+            }
+            Self::ReleaseGiftCheques => const { &[step(P::ReleaseGiftCheques, &[HeldByDelegation])] },
+            Self::SendProof => const { &[step(P::SendProof, &[ProofInProgress])] },
+            Self::ApproveProof => const { &[step(P::ApproveProof, &[PendingProofApproval])] },
+            Self::RequestProofChanges => const { &[step(P::RequestProofChanges, &[PendingProofApproval])] },
+            Self::Complete => const { &[step(P::CompleteOrder, &[InProcess])] },
+            Self::RecordResults => const { &[step(P::RecordResults, &[AwaitingResults, Closed])] },
+            Self::RecordChequesReceived => {
+                const { &[step(P::RecordChequesReceived, &[InProcess, AwaitingResults, Closed])] }
+            }
+            Self::Cancel => {
+                const {
+                    &[
+                        step(
+                            P::CancelOrderAsAuthor,
+                            &[Draft, PendingRr, HeldByDelegation, PendingPdv, ProofInProgress, PendingProofApproval],
+                        ),
+                        step(P::CancelOrderAsRr, &[PendingRr, HeldByDelegation]),
+                        step(P::CancelOrderAsPdv, &[PendingPdv, ProofInProgress, PendingProofApproval, InProcess]),
+                    ]
+                }
+            }
+            Self::AttachFile => const { &[step(P::AttachFile, ANY)] },
+            Self::RemoveAttachment => const { &[step(P::RemoveAttachment, ANY)] },
+            Self::DeclareReceiptInvalid => {
+                const { &[step(P::DeclareReceiptInvalid, &[InProcess, AwaitingResults, Closed])] }
+            }
+        }
+    }
+
+    /// The statuses in which somebody may take it.
+    #[must_use]
+    pub fn statuses(self) -> Vec<OrderStatus> {
+        OrderStatus::ALL.iter().copied().filter(|s| self.steps().iter().any(|step| step.statuses.contains(s))).collect()
+    }
+}
+
+/// Whether a status is open (O-20): submitted and neither refused, given up nor closed.
+#[must_use]
+pub const fn is_open(status: OrderStatus) -> bool {
+    match status {
+        OrderStatus::PendingRr
+        | OrderStatus::HeldByDelegation
+        | OrderStatus::PendingPdv
+        | OrderStatus::ProofInProgress
+        | OrderStatus::PendingProofApproval
+        | OrderStatus::InProcess
+        | OrderStatus::AwaitingResults => true,
+        OrderStatus::Draft | OrderStatus::Closed | OrderStatus::Rejected | OrderStatus::Cancelled => false,
+    }
+}
+
+/// Who acts, in whose name.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor {
+    /// The person who acts.
+    pub person: PersonId,
+    /// In whose name.
+    pub name: InNameOf,
+}
+
+/// Whether the status allows the action, and at the caller's step.
+///
+/// # Errors
+/// `WRONG_STATUS`, or `NOT_YOUR_STEP` where the step is another's.
+pub fn at_step(action: Action, order: &order::Model, held: impl Fn(Permission) -> bool) -> Result<Permission, Refusal> {
+    let mut here = action.steps().iter().filter(|step| step.statuses.contains(&order.status)).peekable();
+    if here.peek().is_none() {
+        return Err(Refusal::WrongStatus { status: order.status, allowed: action.statuses() });
+    }
+    here.map(|step| step.permission)
+        .find(|permission| held(*permission))
+        .ok_or(Refusal::NotYourStep { status: order.status })
+}
+
+/// Every rule that refuses an action on the order as it stands: what `availableActions` tells and what
+/// the mutation refuses for, beside what is wrong with its input.
+#[must_use]
+pub fn blockers(action: Action, order: &order::Model, facts: &Facts, actor: Actor, today: NaiveDate) -> Vec<Refusal> {
+    match action {
+        Action::Duplicate | Action::AttachFile | Action::RemoveAttachment | Action::DeclareReceiptInvalid => Vec::new(),
+        Action::Submit => rules::submission(order, facts, today),
+        Action::Approve => approval(order, facts, actor),
+        Action::Reject | Action::Return => self_validation(order, actor).into_iter().chain(still_open(facts)).collect(),
+        Action::ReleaseGiftCheques => release(order, facts, today),
+        Action::Complete => still_open(facts).into_iter().chain(missing_documents(order)).collect(),
+        Action::RecordChequesReceived => cheques_received(order),
+        Action::Cancel => still_open(facts)
+            .into_iter()
+            .chain(order.cheques_received_on.map(|_| Refusal::ChequesReceived))
+            .collect(),
+        Action::Update
+        | Action::SendProof
+        | Action::ApproveProof
+        | Action::RequestProofChanges
+        | Action::RecordResults => still_open(facts).into_iter().collect(),
+    }
+}
+
+fn still_open(facts: &Facts) -> Option<Refusal> {
+    facts.year.as_ref().and_then(rules::year_closed)
+}
+
+fn missing_documents(order: &order::Model) -> Option<Refusal> {
+    let missing = rules::documents_missing(order);
+    (!missing.is_empty()).then_some(Refusal::MissingDocuments { missing })
+}
+
+/// Segregation of duties: owner, creator and submitter, in their own name or for another.
+fn self_validation(order: &order::Model, actor: Actor) -> Option<Refusal> {
+    authz::is_barred(actor.person, actor.name, &involved(order)).then_some(Refusal::SelfValidation)
+}
+
+/// Everybody who may not decide on the order.
+#[must_use]
+pub fn involved(order: &order::Model) -> Vec<PersonId> {
+    let mut people = vec![order.owner_id, order.author_id];
+    people.extend([order.authored_for_id, order.submitter_id, order.submitted_for_id].into_iter().flatten());
+    people
+}
+
+/// O-21 and O-23: what the decider may not pass over.
+fn approval(order: &order::Model, facts: &Facts, actor: Actor) -> Vec<Refusal> {
+    let mut refusals: Vec<Refusal> = self_validation(order, actor).into_iter().collect();
+    refusals.extend(still_open(facts));
+    if order.status == OrderStatus::PendingPdv {
+        refusals.extend(missing_documents(order));
+        return refusals;
+    }
+    let rise = rules::own_share(order) - order.committed;
+    if rise > Money::ZERO {
+        refusals.extend(rules::budget_refusals(order, facts, rise));
+    }
+    refusals.extend(rules::rr_budget_refusal(facts, order.rr_share - order.rr_committed));
+    refusals
+}
+
+/// O-22: released only with the challenge's deed, and with O-3 and O-7 judged again.
+fn release(order: &order::Model, facts: &Facts, today: NaiveDate) -> Vec<Refusal> {
+    let mut refusals: Vec<Refusal> = still_open(facts).into_iter().collect();
+    if !rules::is_gift_cheques(order) {
+        refusals.push(Refusal::NotGiftCheques);
+    }
+    refusals.extend(missing_documents(order));
+    refusals.extend(rules::delivery(order, facts));
+    refusals.extend(rules::challenge(order, facts, today));
+    refusals
+}
+
+/// O-8: recordable once, for gift cheques.
+fn cheques_received(order: &order::Model) -> Vec<Refusal> {
+    if !rules::is_gift_cheques(order) {
+        return vec![Refusal::NotGiftCheques];
+    }
+    order.cheques_received_on.map(|on| Refusal::AlreadyRecorded { on }).into_iter().collect()
+}
+
+/// Why a completion at an actual cost is refused (O-25): what it costs more is wholly the delegation's.
+#[must_use]
+pub fn completion(order: &order::Model, facts: &Facts, actual: Money) -> Vec<Refusal> {
+    if actual < Money::ZERO || !actual.is_in_range() {
+        return vec![Refusal::AmountInvalid { field: super::error::path(&["actualCost"]), at_most: None }];
+    }
+    let rise = rules::shares(order).at_actual_cost(actual).delegation() - order.committed;
+    if rise > Money::ZERO { rules::budget_refusals(order, facts, rise) } else { Vec::new() }
+}
+
+/// What a submission leads to (O-20).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Where the order goes.
+    pub status: OrderStatus,
+    /// Why the regional manager has to see it; none: it skips them.
+    pub reasons: Vec<RrReason>,
+    /// What is committed on the owner's envelope: nothing where there is a deficit or a minimum to keep.
+    pub committed: Money,
+}
+
+/// Where an order goes that can be submitted.
+#[must_use]
+pub fn submit(order: &order::Model, facts: &Facts) -> Submission {
+    let reasons = rules::rr_reasons(order, facts);
+    let unfunded = reasons.iter().any(|r| matches!(r, RrReason::BudgetDeficit | RrReason::SplitMinimum));
+    let status = if reasons.is_empty() { after_rr(order) } else { OrderStatus::PendingRr };
+    Submission { status, reasons, committed: if unfunded { Money::ZERO } else { rules::own_share(order) } }
+}
+
+fn after_rr(order: &order::Model) -> OrderStatus {
+    if rules::is_gift_cheques(order) { OrderStatus::HeldByDelegation } else { OrderStatus::PendingPdv }
+}
+
+/// Where an action leads that nothing refuses. Submission has its own answer, [`submit`].
+#[must_use]
+pub fn next(action: Action, order: &order::Model) -> OrderStatus {
+    match action {
+        Action::Approve if order.status == OrderStatus::PendingRr => after_rr(order),
+        Action::Approve if rules::needs_proof(order) => OrderStatus::ProofInProgress,
+        Action::Approve | Action::ApproveProof => OrderStatus::InProcess,
+        Action::Reject => OrderStatus::Rejected,
+        Action::Return => OrderStatus::Draft,
+        Action::ReleaseGiftCheques => OrderStatus::PendingPdv,
+        Action::SendProof => OrderStatus::PendingProofApproval,
+        Action::RequestProofChanges => OrderStatus::ProofInProgress,
+        Action::Complete => OrderStatus::AwaitingResults,
+        Action::RecordResults => OrderStatus::Closed,
+        Action::Cancel => OrderStatus::Cancelled,
+        Action::Submit
+        | Action::Update
+        | Action::Duplicate
+        | Action::RecordChequesReceived
+        | Action::AttachFile
+        | Action::RemoveAttachment
+        | Action::DeclareReceiptInvalid => order.status,
+    }
+}
+
+/// What an order waits for, in every queue (§3).
+#[must_use]
+pub fn waits_for(order: &order::Model) -> Vec<WorkKind> {
+    let by_status = match order.status {
+        OrderStatus::PendingRr => Some(WorkKind::RrValidation),
+        OrderStatus::HeldByDelegation => Some(WorkKind::Release),
+        OrderStatus::PendingPdv => Some(WorkKind::PdvValidation),
+        OrderStatus::ProofInProgress => Some(WorkKind::Proof),
+        OrderStatus::PendingProofApproval => Some(WorkKind::ProofApproval),
+        OrderStatus::InProcess => Some(WorkKind::Processing),
+        OrderStatus::AwaitingResults => Some(WorkKind::Results),
+        OrderStatus::Draft | OrderStatus::Closed | OrderStatus::Rejected | OrderStatus::Cancelled => None,
+    };
+    let processed = matches!(order.status, OrderStatus::AwaitingResults | OrderStatus::Closed);
+    let owes_documents = is_open(order.status) && !processed && !rules::documents_missing(order).is_empty();
+    let owes_receipt = order.receipt_due_on.is_some() && order.status != OrderStatus::Cancelled;
+    by_status
+        .into_iter()
+        .chain(owes_documents.then_some(WorkKind::MissingDocuments))
+        .chain(owes_receipt.then_some(WorkKind::HandoverReceipt))
+        .collect()
+}
+
+/// O-8: the last day for the handover receipt; none where it is there or nothing was received.
+#[must_use]
+pub fn receipt_due(order: &order::Model, months: i32) -> Option<NaiveDate> {
+    let has_receipt = order.documents & ::entity::vocabulary::AttachmentPurpose::HandoverReceipt.bit() != 0;
+    order.cheques_received_on.filter(|_| !has_receipt).map(|day| calendar::add_months(day, months))
+}
+
+/// The shares after a release (O-22): lowered as the caller says, or partner, regional manager, own in
+/// that order.
+///
+/// # Errors
+/// Every reason why they cannot be lowered so.
+pub fn lowered(
+    order: &order::Model,
+    total: Option<Money>,
+    rr: Option<Money>,
+    partner: Option<Money>,
+) -> Result<Shares, Vec<Refusal>> {
+    use super::shares::LoweringRefusal::{SharesInvalid, TotalRaised, TotalTooLow};
+    let current = rules::shares(order);
+    let total = total.unwrap_or(current.total);
+    let lowered = match (rr, partner) {
+        (None, None) => current.lower_to(total).map_err(|refusal| vec![refusal]),
+        (rr, partner) => current.lower_explicitly(Shares {
+            total,
+            rr: rr.unwrap_or(current.rr),
+            partner: partner.unwrap_or(current.partner),
+        }),
+    };
+    lowered.map_err(|refusals| {
+        let refusal = |why| match why {
+            TotalRaised => Refusal::TotalRaised { at_most: current.total },
+            TotalTooLow => Refusal::AmountInvalid { field: super::error::path(&["total"]), at_most: None },
+            SharesInvalid => Refusal::SharesInvalid,
+        };
+        refusals.into_iter().map(refusal).collect()
+    })
+}

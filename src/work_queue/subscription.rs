@@ -1,0 +1,52 @@
+//! Following the queues.
+
+use ::entity::vocabulary::WorkKind;
+use async_graphql::{Context, InputObject, Result, Subscription};
+use futures_util::stream::{self, Stream};
+
+use super::{follower::Follower, types::WorkQueueEvent};
+use crate::{
+    graphql::{
+        filter::OneOf,
+        payload::{Told, op},
+    },
+    live::{Live, LiveCaller},
+};
+
+/// Follows the queues.
+#[derive(Debug, Default)]
+pub struct WorkQueueSubscription;
+
+/// Which items are followed.
+#[derive(Clone, Debug, InputObject)]
+pub struct WorkQueueChangedFilter {
+    /// What they wait for.
+    pub kind: Option<OneOf<WorkKind>>,
+}
+
+#[Subscription]
+impl WorkQueueSubscription {
+    /// What comes, changes and goes in the caller's queue, in the order in which it was committed.
+    async fn work_queue_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "From this cursor on, of an earlier event or of `workQueue`; from now on where there is none."
+        )]
+        after: Option<String>,
+        #[graphql(desc = "Which items.")] filter: Option<WorkQueueChangedFilter>,
+    ) -> Result<impl Stream<Item = Result<Live<WorkQueueEvent>>>> {
+        let op = op(ctx).clone();
+        let follower = Follower::new(LiveCaller::of(ctx)?, after, filter.and_then(|f| f.kind)).await.told(&op)?;
+        Ok(stream::unfold(Some(follower), move |follower| {
+            let op = op.clone();
+            async move {
+                let mut follower = follower?;
+                match follower.next().await {
+                    Ok(event) => Some((Ok(event?), Some(follower))),
+                    Err(error) => Some((Err(error).told(&op), None)),
+                }
+            }
+        }))
+    }
+}
