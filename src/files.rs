@@ -10,13 +10,12 @@
 
 use std::sync::Arc;
 
-use ::entity::vocabulary::AttachmentId;
 use axum::{
     Router,
     routing::{get, put},
 };
 
-use crate::{app::App, graphql::id::global};
+use crate::app::App;
 
 mod actions;
 mod answer;
@@ -41,10 +40,4 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/files/uploads/{token}", put(receive::put))
         .route("/files/attachments/{id}", get(send::get))
         .with_state(app)
-}
-
-/// Where an attachment can be fetched by those who may read its order.
-#[must_use]
-pub fn address(attachment: AttachmentId) -> String {
-    format!("/files/attachments/{}", global(attachment).0)
 }

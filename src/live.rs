@@ -29,13 +29,7 @@ use async_graphql::{
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use crate::{
-    app::App,
-    authz::Caller,
-    error::Error,
-    loaders,
-    op::Op,
-};
+use crate::{app::App, authz::Caller, error::Error, loaders, op::Op};
 
 /// The caller of a subscription, as they are now. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -22,5 +22,6 @@ pub use feed::{Cursor, Hub};
 pub use lookups::Waiting;
 pub use moves::{Audience, Item, Move, Moves, Subject, moved};
 pub use query::WorkQueueQuery;
+pub use store::first_page;
 pub use subscription::WorkQueueSubscription;
 pub use view::View;

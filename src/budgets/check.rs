@@ -1,5 +1,6 @@
 //! The integrity of the budgets, for `sesame check`: sums in SQL, of which only what is wrong comes back.
 
+use ::entity::vocabulary::Money;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
 use crate::db::Conn;
@@ -107,14 +108,42 @@ struct WrongYear {
 /// # Errors
 /// When the database cannot be read.
 pub async fn check(conn: &Conn) -> Result<Vec<Finding>, DbErr> {
-    let mut findings = Vec::new();
     let envelopes: Vec<WrongEnvelope> = rows(conn, ENVELOPES).await?;
-    findings.extend(envelopes.iter().map(|found| Finding { rule: "B-3", text: format!("in cents: {found:?}") }));
     let gestures: Vec<WrongGesture> = rows(conn, GESTURES).await?;
-    findings.extend(gestures.iter().map(|found| Finding { rule: "O-6", text: format!("in cents: {found:?}") }));
     let years: Vec<WrongYear> = rows(conn, TRANSFERS).await?;
-    findings.extend(years.iter().map(|found| Finding { rule: "B-3", text: format!("in cents: {found:?}") }));
-    Ok(findings)
+    let findings = envelopes.iter().map(Finding::from).chain(gestures.iter().map(Finding::from));
+    Ok(findings.chain(years.iter().map(Finding::from)).collect())
+}
+
+impl From<&WrongEnvelope> for Finding {
+    fn from(found: &WrongEnvelope) -> Self {
+        let told = |cents: [i64; 3]| {
+            let [allocated, committed, consumed] = cents.map(Money);
+            format!("{allocated} allocated, {committed} committed, {consumed} consumed")
+        };
+        let stored = told([found.allocated, found.committed, found.consumed]);
+        let entered = told([found.entered_allocated, found.entered_committed, found.entered_consumed]);
+        let (id, year) = (found.id, found.year);
+        let text = format!("envelope {id} of {year} stores {stored}; its ledger adds up to {entered}");
+        let text = if stored == entered { text + "; it is overspent, or its families do not add up" } else { text };
+        Self { rule: "B-3", text }
+    }
+}
+
+impl From<&WrongGesture> for Finding {
+    fn from(found: &WrongGesture) -> Self {
+        let WrongGesture { id, status, .. } = found;
+        let [amount, committed, consumed] = [found.amount, found.committed, found.consumed].map(Money);
+        let text = format!("goodwill gesture {id}, {status}, of {amount}: {committed} committed, {consumed} consumed");
+        Self { rule: "O-6", text }
+    }
+}
+
+impl From<&WrongYear> for Finding {
+    fn from(found: &WrongYear) -> Self {
+        let (year, amount) = (found.year, Money(found.amount));
+        Self { rule: "B-3", text: format!("the transfers of {year} add up to {amount}, not to nothing") }
+    }
 }
 
 async fn rows<R: FromQueryResult>(conn: &Conn, sql: &str) -> Result<Vec<R>, DbErr> {

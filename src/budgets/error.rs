@@ -251,8 +251,8 @@ impl YearRefusal {
             ),
             Self::Closed => both!("L'exercice {year} est clos.", "Budget year {year} is closed."),
             Self::AlreadyAllocated => both!(
-                "Le budget {year} est déjà réparti ; déplacez-le avec moveBudget ou puisez dans la réserve centrale.",
-                "The budget of {year} is already shared out; move it with moveBudget or grant from the central pool."
+                "Le budget {year} est déjà réparti ; il ne peut plus qu'être déplacé ou complété depuis la réserve centrale.",
+                "The budget of {year} is already shared out; it can only be moved, or added to from the central pool."
             ),
         }
     }
@@ -337,10 +337,9 @@ impl SharingRefusal {
                 "L'enveloppe d'origine et l'enveloppe bénéficiaire doivent être distinctes.",
                 "The envelope that gives and the one that receives must differ."
             ),
-            Self::OtherRegion => both!(
-                "Le budget ne se déplace qu'au sein d'une même région.",
-                "Budget only moves within one region."
-            ),
+            Self::OtherRegion => {
+                both!("Le budget ne se déplace qu'au sein d'une même région.", "Budget only moves within one region.")
+            }
             Self::BelowCommitted { at_most } => both!(
                 "L'enveloppe passerait sous ce qui est déjà engagé ; {at_most} € au plus peuvent en sortir.",
                 "The envelope would hold less than is already committed; €{at_most} at most can leave it."

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     authz::{self, InNameOf, Permission, Place, Reach},
-    graphql::guard::requires,
     work_queue::Item,
 };
 
@@ -28,14 +27,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
 #[graphql(name = "GoodwillAction")]
 pub enum Action {
-    /// Approve it (`decideGoodwill`).
-    #[graphql(directive = requires::apply("decideGoodwill".into()))]
+    /// Approve it.
     Approve,
-    /// Refuse it (`decideGoodwill`).
-    #[graphql(directive = requires::apply("decideGoodwill".into()))]
+    /// Refuse it.
     Refuse,
-    /// Record that its cheque is paid (`recordGoodwillPaid`).
-    #[graphql(directive = requires::apply("recordGoodwillPaid".into()))]
+    /// Record that its cheque is paid.
     RecordPaid,
 }
 
@@ -240,8 +236,8 @@ mod tests {
     #[test]
     fn an_approval_needs_the_money_and_tells_every_reason() {
         let gesture = gesture(GoodwillStatus::Requested);
-        let short = Facts { available: Money(149_99), actor: REQUESTER, ..facts(&gesture) };
-        let deficit = BudgetDeficit { available: Money(149_99) }.into();
+        let short = Facts { available: Money(14_999), actor: REQUESTER, ..facts(&gesture) };
+        let deficit = BudgetDeficit { available: Money(14_999) }.into();
         assert_eq!(decide(&short, Action::Approve, Vec::new()), Err(vec![SelfValidation.into(), deficit]));
         assert_eq!(decide(&facts(&gesture), Action::Approve, Vec::new()), Ok(GoodwillStatus::Approved));
         let short = Facts { available: Money::ZERO, ..facts(&gesture) };
@@ -251,10 +247,15 @@ mod tests {
     /// B-10: nothing of a closed year changes.
     #[test]
     fn a_closed_year_is_left_alone() {
-        for (status, action) in [(GoodwillStatus::Requested, Action::Refuse), (GoodwillStatus::Approved, Action::RecordPaid)] {
+        for (status, action) in
+            [(GoodwillStatus::Requested, Action::Refuse), (GoodwillStatus::Approved, Action::RecordPaid)]
+        {
             let gesture = gesture(status);
             let facts = Facts { year: BudgetYearStatus::Closed, ..facts(&gesture) };
-            assert_eq!(decide(&facts, action, Vec::new()), Err(vec![Refusal::Year { year: 2026, why: YearRefusal::Closed }]));
+            assert_eq!(
+                decide(&facts, action, Vec::new()),
+                Err(vec![Refusal::Year { year: 2026, why: YearRefusal::Closed }])
+            );
         }
     }
 }

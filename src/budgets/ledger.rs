@@ -139,7 +139,9 @@ fn row(
 }
 
 async fn apply(conn: &Conn, id: EnvelopeId, change: &Change) -> Result<()> {
-    use envelope::Column::{Allocated, Committed, Consumed, UsedCustom, UsedGiftCheques, UsedRefund, UsedStandard, Version};
+    use envelope::Column::{
+        Allocated, Committed, Consumed, UsedCustom, UsedGiftCheques, UsedRefund, UsedStandard, Version,
+    };
     let Change { allocated, committed, consumed, used: [refund, gift_cheques, custom, standard] } = *change;
     let changed = [
         (Allocated, allocated),
@@ -156,4 +158,31 @@ async fn apply(conn: &Conn, id: EnvelopeId, change: &Change) -> Result<()> {
     }
     let updated = update.filter(envelope::Column::Id.eq(id)).exec(conn).await?;
     if updated.rows_affected == 1 { Ok(()) } else { Err(Error::defect(format!("envelope {id} vanished"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+
+    proptest! {
+        /// B-3: however postings are gathered, each balance is the sum of its entries, and what the families
+        /// use is what is committed and consumed.
+        #[test]
+        fn balances_are_the_sums_of_their_entries(
+            entries in vec((select(LedgerKind::ALL), select(BudgetFamily::ALL), -10_000..10_000_i64), 0..40),
+        ) {
+            let mut change = Change::default();
+            entries.iter().for_each(|(kind, family, amount)| change.add(*kind, Some(*family), Money(*amount)));
+            let sum = |kinds: &[LedgerKind]| -> Money {
+                entries.iter().filter(|(kind, ..)| kinds.contains(kind)).map(|(.., amount)| Money(*amount)).sum()
+            };
+            let allocated = sum(&[LedgerKind::Allocation, LedgerKind::Transfer, LedgerKind::ClawBack]);
+            let committed = sum(&[LedgerKind::Commitment]) - sum(&[LedgerKind::Release]);
+            let consumed = sum(&[LedgerKind::Consumption]);
+            prop_assert_eq!((change.allocated, change.committed, change.consumed), (allocated, committed, consumed));
+            prop_assert_eq!(change.used.into_iter().sum::<Money>(), committed + consumed);
+        }
+    }
 }

@@ -287,7 +287,8 @@ impl BudgetsMutation {
     async fn allocate_budgets(&self, ctx: &Context<'_>, input: AllocateBudgetsInput) -> Result<AllocateBudgetsPayload> {
         let op = op(ctx);
         let AllocateBudgetsInput { year, total, objectives, regions, management, pool, call } = input;
-        let objectives = objectives.into_iter().map(|ObjectiveInput { delegate, weight }| (delegate.0, weight)).collect();
+        let objectives =
+            objectives.into_iter().map(|ObjectiveInput { delegate, weight }| (delegate.0, weight)).collect();
         let regions = regions.into_iter().map(|RegionAmountInput { region, amount }| (region.0, amount)).collect();
         let allocation = Allocation { year, total, objectives, regions, management, pool };
         let (made, user_errors) = answer(op, actions::allocate(op, &call.into(), &allocation).await)?;

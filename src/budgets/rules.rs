@@ -290,7 +290,8 @@ pub fn corridor(position: &Position, limits: &Limits, family: BudgetFamily) -> C
 
 /// Whether an amount above zero may leave the donor's envelope (B-6). Only a delegate's envelope has
 /// limits: the regional manager's and the pool pass `None`. A rule that is broken before the move, as after
-/// a claw-back, stays broken by it and refuses it.
+/// a claw-back, stays broken by it and refuses it. The receiver needs no such check: its maxima rise with
+/// its allocation, and its minima by no more than what it receives, being at most the whole together.
 ///
 /// # Errors
 /// Every rule that the new allocation would break, the maxima in the order of the families.
@@ -796,6 +797,14 @@ mod tests {
                     }
                 }
             }
+        }
+
+        #[test]
+        fn what_is_received_breaks_nothing(before in any_position(), limits in any_limits(), amount in 1..500_i64) {
+            let (maxima, solvent, minima) = told_again(&before, &limits, None);
+            prop_assume!(solvent);
+            let after = told_again(&with_more(&before, amount), &limits, None);
+            prop_assert!(after.0 >= maxima && after.1 && after.2 >= minima);
         }
 
         #[test]

@@ -3,9 +3,7 @@
 use ::entity::{
     budgets::{budget_year, envelope, goodwill},
     identity::region,
-    vocabulary::{
-        DelegationId, EnvelopeId, EnvelopeKind, GoodwillId, Money, PersonId, RegionId,
-    },
+    vocabulary::{DelegationId, EnvelopeId, EnvelopeKind, GoodwillId, Money, PersonId, RegionId},
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -138,12 +136,7 @@ pub async fn envelopes(
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn held_by(
-    conn: &Conn,
-    lock: Lock,
-    year: i32,
-    holders: &[Holder],
-) -> Result<Vec<envelope::Model>, DbErr> {
+pub async fn held_by(conn: &Conn, lock: Lock, year: i32, holders: &[Holder]) -> Result<Vec<envelope::Model>, DbErr> {
     in_order_of_keys(conn, lock, of_holders(year, holders)).await
 }
 

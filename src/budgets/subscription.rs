@@ -5,11 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use ::entity::{
-    budgets::envelope,
-    platform::event,
-    vocabulary::EnvelopeId,
-};
+use ::entity::{budgets::envelope, platform::event, vocabulary::EnvelopeId};
 use async_graphql::{Context, Result, SimpleObject, Subscription};
 use futures_util::stream::{self, Stream};
 

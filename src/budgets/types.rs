@@ -138,7 +138,7 @@ pub enum CorridorKind {
     Minimum,
 }
 
-/// Where one family of orders stands within its limit (B-5).
+/// Where one family of orders stands within its limit.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Corridor {
     /// Family of orders.
@@ -236,7 +236,7 @@ pub struct DelegationBalance {
     pub(super) balance: Balance,
 }
 
-/// What the envelopes of a delegation's delegates hold together (B-1).
+/// What the envelopes of a delegation's delegates hold together.
 #[Object(directive = requires::apply("readBudgets".into()))]
 impl DelegationBalance {
     /// Budget year.

@@ -11,7 +11,7 @@ use chrono::{Datelike, NaiveDate};
 use super::error::{Flaw, Refusal};
 
 /// The whole, in hundredths of a percent.
-const WHOLE: i32 = 100_00;
+const WHOLE: i32 = 10_000;
 
 /// A planned year with the rules that Sésame ships with (O-8, O-10, O-20, B-5), at version 0: not written
 /// yet. None for a year that the calendar does not have.
@@ -23,10 +23,10 @@ pub fn shipped(year: i32) -> Option<budget_year::Model> {
         status: BudgetYearStatus::Planned,
         auto_standard_below: Money::euros(500),
         auto_custom_below: Money::euros(200),
-        refund_maximum: 30_00,
-        gift_cheques_maximum: 30_00,
-        custom_minimum: 30_00,
-        standard_minimum: 10_00,
+        refund_maximum: 3_000,
+        gift_cheques_maximum: 3_000,
+        custom_minimum: 3_000,
+        standard_minimum: 1_000,
         standard_closes_on: day(12, 31)?,
         custom_closes_on: day(12, 10)?,
         receipt_due_months: 1,
@@ -85,7 +85,8 @@ pub fn flaws(year: &budget_year::Model) -> Vec<Refusal> {
         [("autoStandardBelow", year.auto_standard_below), ("autoCustomBelow", year.auto_custom_below)].into_iter();
     let days = [("standardClosesOn", year.standard_closes_on), ("customClosesOn", year.custom_closes_on)].into_iter();
     let negative = amounts.filter(|(_, amount)| *amount < Money::ZERO).map(|(field, _)| (field, Flaw::Negative));
-    let minima = (year.custom_minimum + year.standard_minimum > WHOLE).then_some(("customMinimum", Flaw::MinimaAboveWhole));
+    let minima =
+        (year.custom_minimum + year.standard_minimum > WHOLE).then_some(("customMinimum", Flaw::MinimaAboveWhole));
     let outside = days
         .filter(|(_, day)| day.year() != year.year)
         .map(|(field, _)| (field, Flaw::OutsideYear { year: year.year }));
@@ -122,11 +123,11 @@ mod tests {
     fn a_year_is_told_everything_that_it_cannot_be() {
         let shipped = shipped(2026).unwrap();
         assert_eq!(flaws(&shipped), []);
-        let full = YearChange { custom_minimum: Some(90_00), ..YearChange::default() };
+        let full = YearChange { custom_minimum: Some(9_000), ..YearChange::default() };
         assert_eq!(flaws(&full.applied_to(&shipped)), []);
         let wrong = YearChange {
             auto_standard_below: Some(Money(-1)),
-            custom_minimum: Some(90_01),
+            custom_minimum: Some(9_001),
             custom_closes_on: NaiveDate::from_ymd_opt(2027, 1, 1),
             ..YearChange::default()
         };

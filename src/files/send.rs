@@ -11,14 +11,14 @@ use axum::{
 };
 use object_store::{ObjectStoreExt, path::Path as Key};
 
-use super::{answer, store};
+use super::answer;
 use crate::{
     app::App,
-    authz::Permission,
     error::{Error, Result},
     graphql::id::{self, Key as _},
     http,
     op::Op,
+    orders,
 };
 
 /// `GET /files/attachments/{id}`.
@@ -36,9 +36,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, hea
 async fn send(op: &Op, id: &str) -> Result<Response> {
     op.caller()?;
     let key = id::parse(id).filter(|(name, _)| name == AttachmentId::TYPE).ok_or(Error::NotFound)?.1;
-    let reach = op.sees(Permission::ReadOrders);
-    let found = store::attachment(&op.conn(), AttachmentId(key), &reach).await?;
-    let attachment = found.ok_or(Error::NotFound)?;
+    let attachment = orders::store::attachment_for(op, AttachmentId(key)).await?;
     let object = op.app.files.get(&Key::from(attachment.storage_key.as_str())).await;
     let object = object.map_err(|e| Error::Internal(e.into()))?;
     Ok((headers(&attachment)?, Body::from_stream(object.into_stream())).into_response())

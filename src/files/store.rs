@@ -1,16 +1,13 @@
 //! All SQL of the context.
 
 use ::entity::{
-    orders::{attachment, order, upload},
-    vocabulary::{AttachmentId, PersonId, UploadId},
+    orders::upload,
+    vocabulary::{PersonId, UploadId},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, Query},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
-
-use crate::authz::Reach;
 
 /// Adds an upload.
 pub(super) async fn insert(conn: &impl ConnectionTrait, row: upload::ActiveModel) -> Result<UploadId, DbErr> {
@@ -102,19 +99,4 @@ pub(super) async fn expired(
 /// Forgets an upload.
 pub(super) async fn delete(conn: &impl ConnectionTrait, id: UploadId) -> Result<(), DbErr> {
     upload::Entity::delete_by_id(id).exec(conn).await.map(drop)
-}
-
-/// An attachment of an order within reach, where it was not removed.
-pub(super) async fn attachment(
-    conn: &impl ConnectionTrait,
-    id: AttachmentId,
-    reach: &Reach,
-) -> Result<Option<attachment::Model>, DbErr> {
-    let within_reach = reach.condition(order::Column::OwnerId, order::Column::DelegationId, order::Column::RegionId);
-    let orders = Query::select().column(order::Column::Id).from(order::Entity).cond_where(within_reach).to_owned();
-    attachment::Entity::find_by_id(id)
-        .filter(attachment::Column::RemovedAt.is_null())
-        .filter(attachment::Column::OrderId.in_subquery(orders))
-        .one(conn)
-        .await
 }

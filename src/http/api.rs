@@ -6,11 +6,12 @@ use ::entity::vocabulary::Language;
 use async_graphql::{ServerError, parser::types::OperationType};
 use async_graphql_axum::GraphQLResponse;
 use axum::{
-    body::{self, Body},
+    body::Body,
     extract::{RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures_util::StreamExt;
 use serde::Deserialize;
 
 use super::{
@@ -21,6 +22,9 @@ use super::{
     request_id, spoken,
 };
 use crate::{both, error::Error, i18n::Text, op::Op};
+
+/// How many times the largest body may be read to its end before it is refused.
+const LENIENCE: usize = 8;
 
 /// The media type of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,17 +208,16 @@ async fn caller(server: &Server, peer: &Peer, asked: &Asked<'_>) -> Result<Arc<O
 }
 
 /// The body, once it is all there.
-async fn arrived(server: &Server, asked: &Asked<'_>, body: Body) -> Result<body::Bytes, Response> {
+async fn arrived(server: &Server, asked: &Asked<'_>, body: Body) -> Result<Vec<u8>, Response> {
     let limits = &server.app.settings.limits;
-    let too_large = || asked.refused(StatusCode::PAYLOAD_TOO_LARGE, Refused::excess(Limit::BodyBytes, limits));
-    let announced = asked.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|bytes: usize| bytes > limits.body_bytes) {
-        return Err(too_large());
-    }
-    let patience = Duration::from_secs(limits.body_seconds);
-    match tokio::time::timeout(patience, body::to_bytes(body, limits.body_bytes)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(too_large()),
+    match tokio::time::timeout(Duration::from_secs(limits.body_seconds), collected(body, limits.body_bytes)).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => Err(asked.refused(StatusCode::PAYLOAD_TOO_LARGE, Refused::excess(Limit::BodyBytes, limits))),
+        Ok(Err(_broken)) => Err(asked.malformed(
+            StatusCode::BAD_REQUEST,
+            "body",
+            both!("Le corps de la requête est incomplet.", "The body of the request is incomplete."),
+        )),
         Err(_elapsed) => {
             let seconds = limits.body_seconds;
             Err(asked.malformed(
@@ -227,6 +230,25 @@ async fn arrived(server: &Server, asked: &Asked<'_>, body: Body) -> Result<body:
             ))
         }
     }
+}
+
+/// A body; nothing where it is too large. What is too large is still read for a while and thrown away:
+/// most clients listen for an answer only when they have sent everything.
+async fn collected(body: Body, most: usize) -> Result<Option<Vec<u8>>, axum::Error> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        length = length.saturating_add(chunk.len());
+        if length <= most {
+            bytes.extend_from_slice(&chunk);
+        } else if length > most.saturating_mul(LENIENCE) {
+            break;
+        } else {
+            bytes = Vec::new();
+        }
+    }
+    Ok((length <= most).then_some(bytes))
 }
 
 #[derive(Deserialize)]

@@ -43,9 +43,7 @@ fn check(value: &ConstValue, path: &mut Vec<String>, values: &mut usize, limits:
         ConstValue::String(text) if text.len() > limits.string_bytes => {
             Err(Refused::excess(Limit::StringBytes, limits))
         }
-        ConstValue::List(items) => {
-            each(items.iter().enumerate(), path, |item, path| check(item, path, values, limits))
-        }
+        ConstValue::List(items) => each(items.iter().enumerate(), path, |item, path| check(item, path, values, limits)),
         ConstValue::Object(fields) => each(fields, path, |field, path| check(field, path, values, limits)),
         ConstValue::Null
         | ConstValue::Number(_)
@@ -118,7 +116,8 @@ impl Cost<'_> {
         if field.name.node.starts_with("__") {
             return 1;
         }
-        let values = field.arguments.iter().fold(0_usize, |sum, (_, value)| sum.saturating_add(self.weight(&value.node)));
+        let values =
+            field.arguments.iter().fold(0_usize, |sum, (_, value)| sum.saturating_add(self.weight(&value.node)));
         let below = self.set(&field.selection_set.node);
         let rows = if below == 0 { 1 } else { self.rows(field) };
         rows.saturating_mul(below).saturating_add(values).saturating_add(1)
@@ -177,7 +176,9 @@ impl Cost<'_> {
         match value {
             Value::Variable(name) => self.given.get(name.as_str()).map_or(0, |(_, weight)| *weight),
             Value::String(text) => text.len() / STRING,
-            Value::List(items) => items.iter().fold(0, |sum, item| sum.saturating_add(1).saturating_add(self.weight(item))),
+            Value::List(items) => {
+                items.iter().fold(0, |sum, item| sum.saturating_add(1).saturating_add(self.weight(item)))
+            }
             Value::Object(fields) => {
                 fields.values().fold(0, |sum, field| sum.saturating_add(1).saturating_add(self.weight(field)))
             }
@@ -192,7 +193,11 @@ fn weight(value: &ConstValue) -> usize {
         ConstValue::String(text) => text.len() / STRING,
         ConstValue::List(items) => items.iter().map(|item| 1 + weight(item)).sum(),
         ConstValue::Object(fields) => fields.values().map(|field| 1 + weight(field)).sum(),
-        ConstValue::Null | ConstValue::Number(_) | ConstValue::Boolean(_) | ConstValue::Binary(_) | ConstValue::Enum(_) => 0,
+        ConstValue::Null
+        | ConstValue::Number(_)
+        | ConstValue::Boolean(_)
+        | ConstValue::Binary(_)
+        | ConstValue::Enum(_) => 0,
     }
 }
 

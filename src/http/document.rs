@@ -38,7 +38,10 @@ impl Document {
         if text.trim().is_empty() {
             return Err(Refused::malformed(
                 vec!["query".into()],
-                both!("La requête est vide : envoyez un document GraphQL.", "The query is empty: send a GraphQL document."),
+                both!(
+                    "La requête est vide : envoyez un document GraphQL.",
+                    "The query is empty: send a GraphQL document."
+                ),
             ));
         }
         let tokens = scan(text, limits)?;
@@ -261,9 +264,7 @@ impl<'d> Measure<'d> {
 
     fn selection(&mut self, selection: &'d Positioned<Selection>, level: usize) -> Result<Size, Refused> {
         Ok(match &selection.node {
-            Selection::Field(field) => {
-                self.set(&field.node.selection_set.node, level)?.under(&field.node)
-            }
+            Selection::Field(field) => self.set(&field.node.selection_set.node, level)?.under(&field.node),
             Selection::InlineFragment(inline) => {
                 self.set(&inline.node.selection_set.node, level)?.within(inline.node.directives.len())
             }

@@ -212,7 +212,10 @@ impl Refused {
 fn excess(limit: Limit, most: usize) -> Text {
     let Text { fr, en } = limit.counted();
     let name = limit.name();
-    both!("La requête demande trop : au plus {most} {fr} ({name}).", "The request asks for too much: at most {most} {en} ({name}).")
+    both!(
+        "La requête demande trop : au plus {most} {fr} ({name}).",
+        "The request asks for too much: at most {most} {en} ({name})."
+    )
 }
 
 #[cfg(test)]

@@ -58,7 +58,10 @@ impl Incoming {
         if json.trim_ascii_start().first() == Some(&b'[') {
             return Err(Refused::malformed(
                 vec!["body".into()],
-                both!("Une requête à la fois : les lots ne sont pas acceptés.", "One request at a time: batches are not accepted."),
+                both!(
+                    "Une requête à la fois : les lots ne sont pas acceptés.",
+                    "One request at a time: batches are not accepted."
+                ),
             ));
         }
         serde_json::from_slice(&super::json::without_half_characters(json)).map_err(|error| unreadable(&error))
@@ -193,7 +196,11 @@ pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
 }
 
 /// Follows a subscription. The stream ends with the caller's interest in it: drop it then.
-pub(super) fn follow(op: &Arc<Op>, live: LiveCaller, operation: &Operation) -> impl Stream<Item = Answer> + Send + use<> {
+pub(super) fn follow(
+    op: &Arc<Op>,
+    live: LiveCaller,
+    operation: &Operation,
+) -> impl Stream<Item = Answer> + Send + use<> {
     let request = graphql::request(operation.request(), op).data(live);
     let op = op.clone();
     let events = AssertUnwindSafe(schema(&op).execute_stream(request)).catch_unwind();

@@ -102,7 +102,8 @@ impl Scan<'_> {
 
     fn escape(&mut self, rest: &[u8]) -> Result<(), Refused> {
         if let Some(digits) = rest.strip_prefix(b"\\u") {
-            let code = digits.get(..4).and_then(|d| std::str::from_utf8(d).ok()).and_then(|d| u32::from_str_radix(d, 16).ok());
+            let code =
+                digits.get(..4).and_then(|d| std::str::from_utf8(d).ok()).and_then(|d| u32::from_str_radix(d, 16).ok());
             if code == Some(0) {
                 return Err(self.forbidden(self.place));
             }

@@ -78,7 +78,9 @@ pub(super) async fn open(
 ) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade.protocols([PROTOCOL]),
-        Err(_) => return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "a WebSocket\n").into_response(),
+        Err(_) => {
+            return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "a WebSocket\n").into_response();
+        }
     };
     if !is_of_this_host(&headers) {
         return (StatusCode::FORBIDDEN, "a page of another origin\n").into_response();
@@ -90,8 +92,7 @@ pub(super) async fn open(
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response();
     }
     let most = server.app.settings.limits.message_bytes;
-    let asked =
-        Asked { language: spoken(&headers), address: address(&peer), request_id: request_id(&headers).into() };
+    let asked = Asked { language: spoken(&headers), address: address(&peer), request_id: request_id(&headers).into() };
     upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
@@ -490,6 +491,9 @@ impl Conversation {
         self.expire(&caller);
         let Some(session) = &self.session else { return };
         if may_do_the_same(&session.caller, &caller) {
+            if session.caller.until == caller.until && session.caller.session == caller.session {
+                return;
+            }
             session.rights.send_if_modified(|current| {
                 *current = Some(caller.clone());
                 false
@@ -667,7 +671,9 @@ impl Conversation {
         let mut ready = Vec::new();
         for (id, running) in &mut self.operations {
             let Some(following) = &mut running.following else { continue };
-            if following.waiting < MOST_WAITING && let Some(events) = following.paused.take() {
+            if following.waiting < MOST_WAITING
+                && let Some(events) = following.paused.take()
+            {
                 ready.push((id.clone(), running.serial, events));
             }
         }

@@ -25,8 +25,10 @@ pub struct Issuer {
 struct Claims {
     iss: String,
     aud: String,
-    sub: i64,
+    sub: String,
     sid: i64,
+    /// So that a client can tell the token's life whatever its own clock says.
+    iat: i64,
     exp: i64,
 }
 
@@ -94,8 +96,9 @@ impl Issuer {
         let claims = Claims {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
-            sub: person.0,
+            sub: person.0.to_string(),
             sid: session.0,
+            iat: now.timestamp(),
             exp: expires_at.timestamp(),
         };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?;
@@ -117,7 +120,8 @@ impl Issuer {
     pub fn read(&self, token: &str, now: DateTime<Utc>) -> Option<Bearer> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
         let until = Utc.timestamp_opt(claims.exp, 0).single().filter(|until| *until > now)?;
-        Some(Bearer { person: PersonId(claims.sub), session: SessionId(claims.sid), until })
+        let person = PersonId(claims.sub.parse().ok()?);
+        Some(Bearer { person, session: SessionId(claims.sid), until })
     }
 }
 

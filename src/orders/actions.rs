@@ -77,13 +77,7 @@ pub(super) async fn new_draft(
 
 /// For whom a draft is made: oneself, or a colleague within the permission's reach who places orders
 /// of their own.
-async fn origin(
-    op: &Op,
-    conn: &Conn,
-    call: &Call,
-    owner: Option<PersonId>,
-    permission: Permission,
-) -> Result<Origin> {
+async fn origin(op: &Op, conn: &Conn, call: &Call, owner: Option<PersonId>, permission: Permission) -> Result<Origin> {
     let holder = match call.on_behalf_of {
         Some(absent) => absent,
         None => op.me()?,
@@ -358,7 +352,9 @@ pub(super) async fn validate(
         let told = Told::kind(decision.event()).because(reason.clone());
         let after = match decision {
             Decision::Approve => approved(&conn, &at_hand).await?,
-            Decision::Reject | Decision::Return => withdrawn(&conn, &at_hand, workflow::next(action, &at_hand.stored)).await?,
+            Decision::Reject | Decision::Return => {
+                withdrawn(&conn, &at_hand, workflow::next(action, &at_hand.stored)).await?
+            }
         };
         settle(op, &conn, call, &at_hand, after, told).await.map(|o| o.id)
     })
@@ -539,7 +535,8 @@ pub(super) async fn record_results(op: &Op, id: OrderId, results: Results, call:
             recorded_by_id: op.me()?,
         };
         store::save_results(&conn, row).await?;
-        let after = order::Model { status: workflow::next(Action::RecordResults, &at_hand.stored), ..at_hand.stored.clone() };
+        let after =
+            order::Model { status: workflow::next(Action::RecordResults, &at_hand.stored), ..at_hand.stored.clone() };
         let told = Told::kind("order.results_recorded").with("contractsSigned", results.contracts_signed);
         settle(op, &conn, call, &at_hand, after, told).await.map(|o| o.id)
     })
@@ -671,10 +668,14 @@ pub(super) async fn remove_attachment(op: &Op, withdraw: Withdraw) -> Done<Order
     let request = Request::new("removeAttachment", &withdraw.call, &withdraw);
     let (withdraw, call) = (&withdraw, &withdraw.call);
     perform(op, &request, move |conn| async move {
-        let (row, others) = attachment_of(op, &conn, withdraw).await?;
+        let (row, others) = attachment_of(&conn, withdraw).await?;
         let at_hand = take(op, &conn, call, row.order_id, Action::RemoveAttachment).await?;
         let in_use = row.relied_on || row.purpose == AttachmentPurpose::Proof;
-        at_hand.judge(op, Action::RemoveAttachment, in_use.then_some(Refusal::AttachmentInUse).into_iter().collect())?;
+        at_hand.judge(
+            op,
+            Action::RemoveAttachment,
+            in_use.then_some(Refusal::AttachmentInUse).into_iter().collect(),
+        )?;
         let gone = attachment::ActiveModel { id: Set(row.id), removed_at: Set(Some(op.now)), ..Default::default() };
         store::update_attachment(&conn, gone).await?;
         let after = without(&at_hand, op, row.purpose, &others);
@@ -690,7 +691,7 @@ pub(super) async fn declare_invalid(op: &Op, withdraw: Withdraw) -> Done<OrderId
     let reason = &clean(withdraw.reason.clone(), "reason")?;
     let (withdraw, call) = (&withdraw, &withdraw.call);
     perform(op, &request, move |conn| async move {
-        let (row, others) = attachment_of(op, &conn, withdraw).await?;
+        let (row, others) = attachment_of(&conn, withdraw).await?;
         let at_hand = take(op, &conn, call, row.order_id, Action::DeclareReceiptInvalid).await?;
         let mut wrong = Vec::new();
         if row.purpose != AttachmentPurpose::HandoverReceipt {
@@ -700,7 +701,8 @@ pub(super) async fn declare_invalid(op: &Op, withdraw: Withdraw) -> Done<OrderId
             wrong.push(Refusal::ReasonRequired);
         }
         at_hand.judge(op, Action::DeclareReceiptInvalid, wrong)?;
-        let invalid = attachment::ActiveModel { id: Set(row.id), invalid_reason: Set(reason.clone()), ..Default::default() };
+        let invalid =
+            attachment::ActiveModel { id: Set(row.id), invalid_reason: Set(reason.clone()), ..Default::default() };
         store::update_attachment(&conn, invalid).await?;
         let after = without(&at_hand, op, row.purpose, &others);
         let told = Told::kind("order.receipt_invalid").because(reason.clone()).with("attachment", row.id.0);
@@ -717,7 +719,7 @@ fn without(at_hand: &AtHand, op: &Op, purpose: AttachmentPurpose, others: &[atta
 }
 
 /// An attachment of an order that the caller may read, and the order's other ones.
-async fn attachment_of(op: &Op, conn: &Conn, withdraw: &Withdraw) -> Result<(attachment::Model, Vec<attachment::Model>)> {
+async fn attachment_of(conn: &Conn, withdraw: &Withdraw) -> Result<(attachment::Model, Vec<attachment::Model>)> {
     let row = attachment::Entity::find_by_id(withdraw.attachment).one(conn).await?.ok_or(Error::NotFound)?;
     if row.removed_at.is_some() {
         return Err(Error::NotFound);

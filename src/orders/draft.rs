@@ -274,5 +274,8 @@ pub fn too_long(content: &Content) -> Option<(&'static str, usize)> {
         ("delivery.address.street", address.map(|a| &a.street), LINE),
         ("delivery.address.city", address.map(|a| &a.city), LINE),
     ];
-    texts.into_iter().find(|(_, text, most)| text.is_some_and(|t| t.chars().count() > *most)).map(|(f, _, most)| (f, most))
+    texts
+        .into_iter()
+        .find(|(_, text, most)| text.is_some_and(|t| t.chars().count() > *most))
+        .map(|(f, _, most)| (f, most))
 }

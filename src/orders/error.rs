@@ -411,8 +411,14 @@ impl Refusal {
             Self::SplitMaximum { family, available } => {
                 let family = labels::family(*family);
                 Text {
-                    fr: format!("La part maximale « {} » serait dépassée : il reste {available} € à commander dans cette famille.", family.fr),
-                    en: format!("The maximum share of “{}” would be passed: €{available} can still be ordered in this family.", family.en),
+                    fr: format!(
+                        "La part maximale « {} » serait dépassée : il reste {available} € à commander dans cette famille.",
+                        family.fr
+                    ),
+                    en: format!(
+                        "The maximum share of “{}” would be passed: €{available} can still be ordered in this family.",
+                        family.en
+                    ),
                 }
             }
             Self::SplitMinimum { held_back, to_move } => join(
@@ -462,7 +468,9 @@ impl Refusal {
                 "Les soumissions sont closes depuis le {closed_on} ; le brouillon est conservé.",
                 "Submissions closed on {closed_on}; the draft is kept."
             ),
-            Self::YearNotOpen { year } => both!("L'exercice {year} n'est pas ouvert.", "Budget year {year} is not open."),
+            Self::YearNotOpen { year } => {
+                both!("L'exercice {year} n'est pas ouvert.", "Budget year {year} is not open.")
+            }
             Self::YearClosed { year } => both!("L'exercice {year} est clos.", "Budget year {year} is closed."),
             Self::YearFixed { year } => both!(
                 "Une commande numérotée garde son exercice : {year}.",
@@ -476,10 +484,9 @@ impl Refusal {
                 "La date ne peut pas être antérieure au déblocage ({earliest}).",
                 "The date cannot be earlier than the release ({earliest})."
             ),
-            Self::AlreadyRecorded { on } => both!(
-                "La réception a déjà été enregistrée, au {on}.",
-                "The arrival was already recorded, on {on}."
-            ),
+            Self::AlreadyRecorded { on } => {
+                both!("La réception a déjà été enregistrée, au {on}.", "The arrival was already recorded, on {on}.")
+            }
             Self::ReceiptOverdue { orders } => {
                 let numbers = numbers(orders);
                 both!(

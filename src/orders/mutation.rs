@@ -126,7 +126,11 @@ impl OrdersMutation {
     }
 
     /// Approves, rejects or returns an order at the step that it is at.
-    async fn validate_order(&self, ctx: &Context<'_>, input: ValidateOrderInput) -> Result<OrderPayload<ValidateOrder>> {
+    async fn validate_order(
+        &self,
+        ctx: &Context<'_>,
+        input: ValidateOrderInput,
+    ) -> Result<OrderPayload<ValidateOrder>> {
         let op = op(ctx);
         let ValidateOrderInput { id, decision, reason, call } = input;
         payload(op, Some(id.0), actions::validate(op, id.0, decision, reason, call.into()).await).await
@@ -188,14 +192,22 @@ impl OrdersMutation {
     }
 
     /// Completes an order: its commitment becomes consumption at the actual cost.
-    async fn complete_order(&self, ctx: &Context<'_>, input: CompleteOrderInput) -> Result<OrderPayload<CompleteOrder>> {
+    async fn complete_order(
+        &self,
+        ctx: &Context<'_>,
+        input: CompleteOrderInput,
+    ) -> Result<OrderPayload<CompleteOrder>> {
         let op = op(ctx);
         let CompleteOrderInput { id, actual_cost, call } = input;
         payload(op, Some(id.0), actions::complete(op, id.0, actual_cost, call.into()).await).await
     }
 
     /// Records what an order brought, or corrects it until the year is closed.
-    async fn record_results(&self, ctx: &Context<'_>, input: RecordResultsInput) -> Result<OrderPayload<RecordResults>> {
+    async fn record_results(
+        &self,
+        ctx: &Context<'_>,
+        input: RecordResultsInput,
+    ) -> Result<OrderPayload<RecordResults>> {
         let op = op(ctx);
         let (id, results, call) = input.split();
         payload(op, Some(id), actions::record_results(op, id, results, call.into()).await).await

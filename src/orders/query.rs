@@ -67,7 +67,9 @@ pub struct OrderFilter {
 impl Filter for OrderFilter {
     fn own(&self) -> crate::error::Result<Conditions> {
         use order::Column as C;
-        let Self { status, kind, action_type, year, owner, broker, delegation, region, total, created_at, text, .. } = self;
+        let Self {
+            status, kind, action_type, year, owner, broker, delegation, region, total, created_at, text, ..
+        } = self;
         let never_null = |column: C| -> SimpleExpr { Func::coalesce([column.into_expr(), Expr::val("")]).into() };
         let conditions = Conditions::default()
             .one_of(C::Status.into_expr(), status.as_ref())?
@@ -128,7 +130,9 @@ impl ListOrder for OrderSort {
 
     fn key(self) -> SortKey {
         match self {
-            Self::CreatedAtDesc | Self::CreatedAtAsc => SortKey::moment(order::Column::CreatedAt.into_expr(), self.direction()),
+            Self::CreatedAtDesc | Self::CreatedAtAsc => {
+                SortKey::moment(order::Column::CreatedAt.into_expr(), self.direction())
+            }
             Self::StatusSinceAsc | Self::StatusSinceDesc => {
                 SortKey::moment(order::Column::StatusSince.into_expr(), self.direction())
             }

@@ -6,14 +6,14 @@ use ::entity::{
     budgets::budget_year,
     crm::{account, broker, site},
     orders::{attachment, order, order_line, order_result},
-    vocabulary::{
-        AccountId, ArticleId, AttachmentId, AttachmentPurpose, OrderId, OrderLineId, OrderStatus, PersonId,
-    },
+    vocabulary::{AccountId, ArticleId, AttachmentId, AttachmentPurpose, OrderId, OrderLineId, OrderStatus, PersonId},
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, Iterable, JoinType, ModelTrait, QueryFilter, QueryOrder, QuerySelect, RelationDef, Statement,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, JoinType,
+    ModelTrait, QueryFilter, QueryOrder, QuerySelect, RelationDef, Statement,
     sea_query::{Expr, Value, sea_value_to_json_value},
 };
 
@@ -102,7 +102,8 @@ pub async fn readable(op: &Op, ids: &[OrderId]) -> Result<Vec<order::Model>, DbE
 /// # Errors
 /// [`Error::NotFound`] where it is not there, removed, or its order may not be read.
 pub async fn attachment_for(op: &Op, id: AttachmentId) -> Result<attachment::Model> {
-    let row = attachment::Entity::find_by_id(id).filter(attachment::Column::RemovedAt.is_null()).one(&op.conn()).await?;
+    let row =
+        attachment::Entity::find_by_id(id).filter(attachment::Column::RemovedAt.is_null()).one(&op.conn()).await?;
     let row = row.ok_or(Error::NotFound)?;
     if readable(op, &[row.order_id]).await?.is_empty() { Err(Error::NotFound) } else { Ok(row) }
 }
@@ -188,7 +189,8 @@ struct Known {
 impl Known {
     fn about(&self, found: &Found) -> Facts {
         let Found { order, year } = found;
-        let others = self.open.iter().filter(|o| o.broker_id == order.broker_id && o.year == order.year && o.id != order.id);
+        let others =
+            self.open.iter().filter(|o| o.broker_id == order.broker_id && o.year == order.year && o.id != order.id);
         let overdue = self.overdue.iter().filter(|o| o.owner_id == order.owner_id && o.id != order.id);
         Facts {
             year: Some(year.clone()),
@@ -203,7 +205,10 @@ impl Known {
     }
 }
 
-fn unique<T: Eq + std::hash::Hash + Clone>(orders: Vec<&order::Model>, key: impl Fn(&order::Model) -> Option<T>) -> Vec<T> {
+fn unique<T: Eq + std::hash::Hash + Clone>(
+    orders: Vec<&order::Model>,
+    key: impl Fn(&order::Model) -> Option<T>,
+) -> Vec<T> {
     let mut seen = HashSet::new();
     orders.into_iter().filter_map(key).filter(|k| seen.insert(k.clone())).collect()
 }

@@ -34,8 +34,6 @@ pub(super) struct AtHand {
     pub facts: Facts,
     /// Who acts.
     pub actor: Actor,
-    /// By which permission.
-    pub permission: Permission,
 }
 
 /// Fetches an order for an action and checks, in this order and each alone: that it may be read, that
@@ -49,14 +47,13 @@ pub(super) async fn take(op: &Op, conn: &Conn, call: &Call, id: OrderId, action:
     }
     let place = store::place(&stored);
     let held = |permission| op.acts(permission, call.name()).covers(&place);
-    let permission = match workflow::at_step(action, &stored, held) {
-        Ok(permission) => permission,
-        Err(refusal) => return refused(refusal),
-    };
+    if let Err(refusal) = workflow::at_step(action, &stored, held) {
+        return refused(refusal);
+    }
     let facts = store::facts(conn, Lock::Yes, &[found], op.today()).await?.pop().unwrap_or_default();
     let actor = Actor { person: op.me()?, name: call.name() };
     let order = rules::seen(&stored, &facts);
-    Ok(AtHand { stored, order, facts, actor, permission })
+    Ok(AtHand { stored, order, facts, actor })
 }
 
 impl AtHand {
@@ -115,13 +112,7 @@ pub(super) async fn settle(
     if !store::advance(conn, before, &changed).await? {
         return conflict(conn, before).await;
     }
-    let queue = work_queue::moved(
-        conn,
-        work_queue::Subject::Order(before.id),
-        &items(before),
-        &items(&after),
-    )
-    .await?;
+    let queue = work_queue::moved(conn, work_queue::Subject::Order(before.id), &items(before), &items(&after)).await?;
     let mut event = event(told.kind, before.id);
     event.from = Some(before.status.code());
     event.to = Some(after.status.code());

@@ -509,7 +509,12 @@ pub struct AvailableAction {
 }
 
 /// What the caller may do to an order: the mutations' own checks, asked without doing it.
-fn available(op: &Op, found: &Found, facts: &rules::Facts, name: InNameOf) -> crate::error::Result<Vec<AvailableAction>> {
+fn available(
+    op: &Op,
+    found: &Found,
+    facts: &rules::Facts,
+    name: InNameOf,
+) -> crate::error::Result<Vec<AvailableAction>> {
     let actor = Actor { person: op.me()?, name };
     let mine = |action: &Action| {
         let permitted = op.app.permissions_of(op.caller.as_deref());

@@ -4,11 +4,11 @@
 //! leads. The mutations, `availableActions`, `simulateOrder`, bulk decisions and dry runs all ask here,
 //! so that a rule holds on every road.
 
-use async_graphql::Enum;
 use ::entity::{
     orders::order,
     vocabulary::{Money, OrderStatus, PersonId, RrReason, WorkKind},
 };
+use async_graphql::Enum;
 use chrono::NaiveDate;
 
 use super::{
@@ -216,10 +216,9 @@ pub fn blockers(action: Action, order: &order::Model, facts: &Facts, actor: Acto
         Action::ReleaseGiftCheques => release(order, facts, today),
         Action::Complete => still_open(facts).into_iter().chain(missing_documents(order)).collect(),
         Action::RecordChequesReceived => cheques_received(order),
-        Action::Cancel => still_open(facts)
-            .into_iter()
-            .chain(order.cheques_received_on.map(|_| Refusal::ChequesReceived))
-            .collect(),
+        Action::Cancel => {
+            still_open(facts).into_iter().chain(order.cheques_received_on.map(|_| Refusal::ChequesReceived)).collect()
+        }
         Action::Update
         | Action::SendProof
         | Action::ApproveProof

@@ -12,8 +12,8 @@ use ::entity::{
 use sea_orm::{
     ActiveEnum,
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Select,
     sea_query::{Asterisk, CaseStatement, Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
@@ -26,7 +26,7 @@ use crate::{
     db::Conn,
     error::{Error, Result},
     graphql::{
-        connection::{Cut, Page, Paging},
+        connection::{self, Cut, Page, Paging},
         sorting::Sorting,
     },
 };
@@ -68,16 +68,27 @@ pub(super) fn cut_out(
 ) -> Select<work_item::Entity> {
     let strands = view.strands();
     let is_indexed = sorting.only().is_some_and(WorkItemOrder::is_by_waiting);
-    let in_strands = is_indexed && (2..=MOST_STRANDS).contains(&strands.len());
-    let mut select = match in_strands {
-        true => {
-            let kind = if are_apart(&strands) { UnionType::All } else { UnionType::Distinct };
-            united(kind, strands.iter().map(|strand| beginning(strand, filter, cut)))
+    let mut select = match strands.as_slice() {
+        [only] => work_item::Entity::find().filter(only.condition()).filter(filter.clone()),
+        [] => whole(view, filter),
+        several if is_indexed && several.len() <= MOST_STRANDS => {
+            let kind = if are_apart(several) { UnionType::All } else { UnionType::Distinct };
+            united(kind, several.iter().map(|strand| beginning(strand, filter, cut)))
         }
-        false => whole(view, filter),
+        _too_many => whole(view, filter),
     };
     cut.apply(QuerySelect::query(&mut select));
     select
+}
+
+/// The statement of the first page of a queue, for tests that look at its plan.
+#[must_use]
+pub fn first_page(view: &View, backend: DbBackend) -> String {
+    let sorting = Sorting::new(None);
+    let keys = sorting.keys(Expr::col((work_item::Entity, Column::Id)));
+    Cut::new(&keys, &Paging::default())
+        .map(|cut| connection::statement(&cut_out(view, &Condition::all(), &sorting, &cut), backend))
+        .unwrap_or_default()
 }
 
 fn beginning(strand: &Strand, filter: &Condition, cut: &Cut<'_>) -> SelectStatement {

@@ -8,6 +8,7 @@ use super::{follower::Follower, types::WorkQueueEvent};
 use crate::{
     graphql::{
         filter::OneOf,
+        guard::requires,
         payload::{Told, op},
     },
     live::{Live, LiveCaller},
@@ -27,6 +28,7 @@ pub struct WorkQueueChangedFilter {
 #[Subscription]
 impl WorkQueueSubscription {
     /// What comes, changes and goes in the caller's queue, in the order in which it was committed.
+    #[graphql(directive = requires::apply("workQueue".into()))]
     async fn work_queue_changed(
         &self,
         ctx: &Context<'_>,

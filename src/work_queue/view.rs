@@ -6,7 +6,7 @@ use ::entity::{
 };
 use sea_orm::{
     ColumnTrait, Condition,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 use sha2::{Digest, Sha256};
 
@@ -128,8 +128,10 @@ impl View {
     /// The same question as [`View::contains`] for SQL.
     #[must_use]
     pub fn condition(&self) -> Condition {
-        let nothing = Condition::any().add(Expr::val(1).eq(0));
-        self.parts.iter().fold(nothing, |any, part| any.add(part.condition(self.caller)))
+        if self.parts.is_empty() {
+            return Condition::all().add(Expr::val(1).eq(0));
+        }
+        self.parts.iter().fold(Condition::any(), |any, part| any.add(part.condition(self.caller)))
     }
 
     /// The same items as [`View::condition`] in pieces, each of which is one range of an index that is
@@ -192,22 +194,14 @@ impl Part {
     }
 
     fn strands(&self, caller: PersonId) -> impl Iterator<Item = Strand> {
-        let places = if self.reach.all {
-            vec![Anchor::Everywhere]
-        } else {
-            let regions = self.reach.regions.iter().copied().map(Anchor::Region);
-            let delegations = self.reach.delegations.iter().copied().map(Anchor::Delegation);
-            regions.chain(delegations).chain(self.reach.owners.iter().copied().map(Anchor::Owner)).collect()
-        };
-        let (readable, barred) = (self.readable.clone(), self.deciders(caller));
-        self.kinds.iter().flat_map(move |&kind| {
-            let (readable, barred) = (readable.clone(), barred.clone());
-            places.clone().into_iter().map(move |place| Strand {
-                kind,
-                place,
-                readable: readable.clone(),
-                barred: barred.clone(),
-            })
+        let barred = self.deciders(caller);
+        let each =
+            Anchor::each(&self.reach).into_iter().flat_map(|place| self.kinds.iter().map(move |kind| (*kind, place)));
+        each.map(move |(kind, place)| Strand {
+            kind,
+            place,
+            readable: (!place.is_within(&self.readable)).then(|| self.readable.clone()),
+            barred: barred.clone(),
         })
     }
 }
@@ -225,6 +219,34 @@ pub(super) enum Anchor {
     Owner(PersonId),
 }
 
+impl Anchor {
+    /// The places of which a reach consists.
+    fn each(reach: &Reach) -> Vec<Self> {
+        let Reach { all, regions, delegations, owners } = reach;
+        if *all {
+            return vec![Self::Everywhere];
+        }
+        let regions = regions.iter().copied().map(Self::Region);
+        let delegations = delegations.iter().copied().map(Self::Delegation);
+        regions.chain(delegations).chain(owners.iter().copied().map(Self::Owner)).collect()
+    }
+
+    /// Whether a reach plainly covers the whole place.
+    fn is_within(self, reach: &Reach) -> bool {
+        let places = Self::each(reach);
+        places.contains(&Self::Everywhere) || places.contains(&self)
+    }
+
+    fn condition(self) -> Option<SimpleExpr> {
+        match self {
+            Self::Everywhere => None,
+            Self::Region(region) => Some(Column::RegionId.eq(region)),
+            Self::Delegation(delegation) => Some(Column::DelegationId.eq(delegation)),
+            Self::Owner(owner) => Some(Column::OwnerId.eq(owner)),
+        }
+    }
+}
+
 /// A kind at a place.
 pub(super) type Route = (WorkKind, Anchor);
 
@@ -233,23 +255,18 @@ pub(super) type Route = (WorkKind, Anchor);
 pub(super) struct Strand {
     kind: WorkKind,
     place: Anchor,
-    readable: Reach,
+    /// What of it may be read, where that is not all.
+    readable: Option<Reach>,
     barred: Vec<PersonId>,
 }
 
 impl Strand {
     /// The condition of its items.
     pub(super) fn condition(&self) -> Condition {
-        let place = match self.place {
-            Anchor::Everywhere => None,
-            Anchor::Region(region) => Some(Column::RegionId.eq(region)),
-            Anchor::Delegation(delegation) => Some(Column::DelegationId.eq(delegation)),
-            Anchor::Owner(owner) => Some(Column::OwnerId.eq(owner)),
-        };
         Condition::all()
             .add(Column::Kind.eq(self.kind))
-            .add_option(place)
-            .add(within(&self.readable))
+            .add_option(self.place.condition())
+            .add_option(self.readable.as_ref().map(within))
             .add(unbarred(&self.barred))
     }
 

@@ -12,13 +12,13 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, DbBackend, JsonValue, Statement};
+use serde_json::{Value, json};
 use sesame::{
     app::App,
     clock::Clock,
     config::{Partial, Settings},
     http::Serving,
 };
-use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -86,6 +86,12 @@ impl TestApp {
         self.person(name).token.expect("a token")
     }
 
+    /// A bearer token of this moment: those of the beginning expire with the clock.
+    pub async fn fresh_token(&self, name: &'static str) -> String {
+        let fresh = network::sign_in_everybody(&self.app).await;
+        fresh.into_iter().find(|(known, _)| *known == name).map(|(_, token)| token).expect("somebody of the network")
+    }
+
     /// Delegate in Lille.
     pub fn delegate(&self) -> Client<'_> {
         self.person("delegate")
@@ -128,9 +134,10 @@ impl TestApp {
             let sql = format!("SELECT * FROM {table} ORDER BY 1, 2");
             let backend = self.app.database.backend();
             let rows = sea_orm::FromQueryResult::find_by_statement(Statement::from_string(backend, sql));
-            let rows: Vec<JsonValue> = sea_orm::SelectorRaw::<sea_orm::SelectModel<JsonValue>>::all(rows, self.app.database.reader())
-                .await
-                .unwrap_or_else(|e| panic!("{table}: {e}"));
+            let rows: Vec<JsonValue> =
+                sea_orm::SelectorRaw::<sea_orm::SelectModel<JsonValue>>::all(rows, self.app.database.reader())
+                    .await
+                    .unwrap_or_else(|e| panic!("{table}: {e}"));
             all.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
         }
         all

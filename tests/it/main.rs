@@ -1,7 +1,15 @@
 //! The one integration binary: see [`harness`] for how its trials are listed and run.
 
+mod app;
+mod crm;
+mod files;
 mod harness;
+mod http;
+mod identity;
+mod network;
+mod orders;
 mod postgres;
+mod work_queue;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -10,7 +18,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use harness::{Backend, TestDb, Trial, scratch_dir, trials};
 
 fn main() -> ExitCode {
-    harness::run(trials())
+    harness::run(trials().into_iter().chain(crm::trials()).chain(files::trials()).chain(identity::trials()).chain(http::trials()).chain(orders::trials()).chain(work_queue::trials()).collect())
 }
 
 fn trials() -> Vec<Trial> {

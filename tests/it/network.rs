@@ -10,9 +10,9 @@ use ::entity::{
         Language, LedgerKind, Money, PersonId, RegionId, SiteId,
     },
 };
-use sea_orm::{ActiveValue::Set, DatabaseConnection, EntityTrait, IntoActiveModel};
-use sesame::{app::App, graphql::id::global, identity};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
+use sesame::{app::App, graphql::id::global, identity};
 
 use crate::app::{day, monday};
 
@@ -21,8 +21,23 @@ pub const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2
 
 /// The tables of the business, in which nothing may move when something is denied.
 pub const TABLES: &[&str] = &[
-    "person", "person_role", "deputy", "policy_line", "policy_version", "account", "article", "budget_year", "envelope",
-    "ledger_entry", "goodwill", "orders", "order_line", "order_result", "order_number", "attachment", "work_item",
+    "person",
+    "person_role",
+    "deputy",
+    "policy_line",
+    "policy_version",
+    "account",
+    "article",
+    "budget_year",
+    "envelope",
+    "ledger_entry",
+    "goodwill",
+    "orders",
+    "order_line",
+    "order_result",
+    "order_number",
+    "attachment",
+    "work_item",
     "event",
 ];
 
@@ -168,9 +183,12 @@ async fn people(db: &DatabaseConnection) {
 }
 
 async fn accounts(db: &DatabaseConnection) {
-    for (key, owner, delegation, region, enrolled) in
-        [(1, "delegate", 1, 1, false), (2, "delegate2", 1, 1, false), (3, "delegate3", 3, 2, false), (4, "delegate", 1, 1, true)]
-    {
+    for (key, owner, delegation, region, enrolled) in [
+        (1, "delegate", 1, 1, false),
+        (2, "delegate2", 1, 1, false),
+        (3, "delegate3", 3, 2, false),
+        (4, "delegate", 1, 1, true),
+    ] {
         let row = account::ActiveModel {
             code: Set(format!("B{key}")),
             kind: Set(AccountKind::Company),
@@ -247,8 +265,15 @@ pub fn year(year: i32, status: BudgetYearStatus) -> budget_year::Model {
 }
 
 async fn budgets(db: &DatabaseConnection) {
-    for row in [year(2025, BudgetYearStatus::Closed), year(2026, BudgetYearStatus::Open), year(2027, BudgetYearStatus::Planned)] {
-        budget_year::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(db).await.expect("a year");
+    for row in [
+        year(2025, BudgetYearStatus::Closed),
+        year(2026, BudgetYearStatus::Open),
+        year(2027, BudgetYearStatus::Planned),
+    ] {
+        budget_year::Entity::insert(row.into_active_model().reset_all())
+            .exec_without_returning(db)
+            .await
+            .expect("a year");
     }
     let delegates = [("delegate", 1, 1), ("delegate2", 1, 1), ("delegate3", 3, 2)];
     for (name, delegation, region) in delegates {

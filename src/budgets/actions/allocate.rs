@@ -163,12 +163,10 @@ fn shares(input: &Allocation, delegates: &[Delegate], regions: &[region::Model])
     let parts = rules::allocate(input.total, &objectives)
         .ok_or_else(|| Error::defect("objectives that were checked cannot be shared by"))?;
     let company = |holder| NewEnvelope { holder, delegation: None, region: None };
-    let mut shares =
-        vec![(company(Holder::Pool), input.pool), (company(Holder::Management), input.management)];
+    let mut shares = vec![(company(Holder::Pool), input.pool), (company(Holder::Management), input.management)];
     for region in regions {
         let named = input.regions.iter().find(|(id, _)| *id == region.id);
-        let envelope =
-            NewEnvelope { holder: Holder::Region(region.id), delegation: None, region: Some(region.id) };
+        let envelope = NewEnvelope { holder: Holder::Region(region.id), delegation: None, region: Some(region.id) };
         shares.push((envelope, named.map_or(Money::ZERO, |(_, amount)| *amount)));
     }
     let mut by_code: Vec<(&Delegate, Money)> = delegates.iter().zip(parts).collect();

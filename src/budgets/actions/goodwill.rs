@@ -102,7 +102,8 @@ fn cleaned(call: &Call, input: GoodwillRequest) -> Result<GoodwillRequest> {
     if call.on_behalf_of.is_some() && input.requested_for.is_some_and(|person| call.on_behalf_of != Some(person)) {
         return Err(Error::bad_input(["input", "requestedFor"], "left out together with onBehalfOf"));
     }
-    let number = input.member_number.map(|number| text::line(["input", "memberNumber"], &number, NUMBER)).transpose()?;
+    let number =
+        input.member_number.map(|number| text::line(["input", "memberNumber"], &number, NUMBER)).transpose()?;
     Ok(GoodwillRequest {
         member_name: text::line(["input", "memberName"], &input.member_name, NAME)?,
         member_number: number.filter(|number| !number.is_empty()),
@@ -148,7 +149,11 @@ fn flaws(input: &GoodwillRequest) -> Vec<Refusal> {
         (input.amount <= Money::ZERO, "amount", Flaw::NotPositive),
         (input.motive.is_empty(), "motive", Flaw::NoReason),
     ];
-    wrong.into_iter().filter(|(is_wrong, ..)| *is_wrong).map(|(_, field, flaw)| Refusal::input(&[field], flaw)).collect()
+    wrong
+        .into_iter()
+        .filter(|(is_wrong, ..)| *is_wrong)
+        .map(|(_, field, flaw)| Refusal::input(&[field], flaw))
+        .collect()
 }
 
 fn row(op: &Op, call: &Call, input: &GoodwillRequest, year: i32, origin: &Origin) -> Result<goodwill::ActiveModel> {
@@ -181,7 +186,8 @@ pub async fn decide(op: &Op, call: &Call, input: Decision) -> Done<(), Refusal> 
     let input = &Decision { reason: text::paragraph(["input", "reason"], &input.reason, REASON)?, ..input };
     let action = if input.approved { Action::Approve } else { Action::Refuse };
     perform(op, &fingerprinted("decideGoodwill", call, input), |tx| async move {
-        let no_reason = (!input.approved && input.reason.is_empty()).then(|| Refusal::input(&["reason"], Flaw::NoReason));
+        let no_reason =
+            (!input.approved && input.reason.is_empty()).then(|| Refusal::input(&["reason"], Flaw::NoReason));
         let found = Found::lock(op, &tx, call, input.id, action).await?;
         found.allow(op, call, action, no_reason.into_iter().collect())?;
         let reason = Some(input.reason.clone()).filter(|reason| !reason.is_empty());
@@ -200,7 +206,8 @@ pub async fn decide(op: &Op, call: &Call, input: Decision) -> Done<(), Refusal> 
 /// # Errors
 /// A status that does not allow it, alone; else every rule that stands against it.
 pub async fn record_paid(op: &Op, call: &Call, input: Payment) -> Done<(), Refusal> {
-    let input = &Payment { cheque_number: text::line(["input", "chequeNumber"], &input.cheque_number, NUMBER)?, ..input };
+    let input =
+        &Payment { cheque_number: text::line(["input", "chequeNumber"], &input.cheque_number, NUMBER)?, ..input };
     if input.cheque_number.is_empty() {
         return Err(Error::bad_input(["input", "chequeNumber"], format!("1 to {NUMBER} characters")).into());
     }

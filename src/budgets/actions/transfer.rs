@@ -76,7 +76,8 @@ async fn run(op: &Op, call: &Call, transfer: Transfer, kind: Kind) -> Done<(), R
         unless_refused(refusals(op, call, transfer, kind, &parties, &year)?)?;
         let receiver = parties.receiving_envelope(&tx, transfer.year).await?;
         let envelopes = carry_out(op, &tx, transfer, parties.donor.id, receiver).await?;
-        let mut event = Event::new(kind.event, Subject { kind: "Envelope", id: parties.donor.id.0 }).with_changes(transfer)?;
+        let mut event =
+            Event::new(kind.event, Subject { kind: "Envelope", id: parties.donor.id.0 }).with_changes(transfer)?;
         event.reason = Some(transfer.reason.clone());
         event.envelopes = envelopes;
         outbox::record(op, &tx, call, event).await?;

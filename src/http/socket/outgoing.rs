@@ -40,12 +40,6 @@ impl Outgoing {
         });
     }
 
-    /// Takes everything back.
-    pub(super) fn clear(&mut self) {
-        self.waiting.clear();
-        self.bytes = 0;
-    }
-
     /// Whether more may be produced.
     pub(super) const fn has_room(&self) -> bool {
         self.bytes < MOST_BYTES

@@ -1,0 +1,116 @@
+//! The supporting documents of the demonstration: one small PDF for each purpose, shared by all orders.
+
+use std::sync::LazyLock;
+
+use ::entity::vocabulary::AttachmentPurpose;
+use bytes::Bytes;
+use object_store::{ObjectStore, ObjectStoreExt, path::Path as Key};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// A document as it is stored.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    /// Name of the file, without its ending.
+    pub name: &'static str,
+    /// Where the object store keeps it.
+    pub key: String,
+    /// SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
+    content: Bytes,
+}
+
+/// The documents, in the order of [`AttachmentPurpose::ALL`].
+#[derive(Debug)]
+pub(super) struct Documents(Vec<Document>);
+
+/// Every document.
+pub(super) static DOCUMENTS: LazyLock<Documents> =
+    LazyLock::new(|| Documents(AttachmentPurpose::ALL.iter().map(|purpose| Document::new(*purpose)).collect()));
+
+impl Documents {
+    /// The document for a purpose.
+    pub(super) fn of(&self, purpose: AttachmentPurpose) -> &Document {
+        &self.0[purpose as usize]
+    }
+
+    /// Puts them all into the object store.
+    pub(super) async fn put(&self, store: &dyn ObjectStore) -> Result<()> {
+        for Document { key, content, .. } in &self.0 {
+            let put = store.put(&Key::from(key.as_str()), content.clone().into()).await;
+            put.map_err(|error| Error::Internal(error.into()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Document {
+    fn new(purpose: AttachmentPurpose) -> Self {
+        let (name, title) = match purpose {
+            AttachmentPurpose::BrokerInvoice => ("Facture du courtier", "Facture du courtier"),
+            AttachmentPurpose::RefundLetter => ("Lettre de refacturation", "Lettre de refacturation, signee"),
+            AttachmentPurpose::ChallengeDeed => ("Acte de challenge", "Acte de challenge"),
+            AttachmentPurpose::HandoverReceipt => ("Récépissé de remise", "Recepisse de remise des cheques cadeaux"),
+            AttachmentPurpose::Proof => ("BAT", "Bon a tirer"),
+            AttachmentPurpose::Other => ("Pièce jointe", "Piece jointe"),
+        };
+        let content = Bytes::from(pdf(title));
+        Self {
+            name,
+            key: format!("demonstration/{}.pdf", purpose.code().to_lowercase().replace('_', "-")),
+            sha256: crate::hex(&Sha256::digest(&content)),
+            content,
+        }
+    }
+
+    /// Its size in bytes.
+    pub(super) fn size(&self) -> i64 {
+        self.content.len() as i64
+    }
+}
+
+/// A page of A4 with a title in plain letters, as small as a valid PDF can be.
+fn pdf(title: &str) -> String {
+    let text = format!("BT /F1 20 Tf 72 760 Td ({title}) Tj 0 -28 Td /F1 11 Tf (Document de demonstration) Tj ET");
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R \
+         /Resources << /Font << /F1 5 0 R >> >> >>"
+            .to_owned(),
+        format!("<< /Length {} >>\nstream\n{text}\nendstream", text.len()),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
+    ];
+    let mut file = "%PDF-1.4\n".to_owned();
+    let mut table = "0000000000 65535 f \n".to_owned();
+    for (number, object) in (1..).zip(&objects) {
+        table.push_str(&format!("{:010} 00000 n \n", file.len()));
+        file.push_str(&format!("{number} 0 obj\n{object}\nendobj\n"));
+    }
+    let (start, count) = (file.len(), objects.len() + 1);
+    file.push_str(&format!("xref\n0 {count}\n{table}trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"));
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::files::Kind;
+
+    #[test]
+    fn each_purpose_has_a_pdf_of_its_own_whose_table_points_at_its_objects() {
+        for purpose in AttachmentPurpose::ALL {
+            let Document { content, .. } = DOCUMENTS.of(*purpose);
+            assert_eq!(Kind::of(&mut Cursor::new(content)).unwrap(), Some(Kind::Pdf));
+            let text = std::str::from_utf8(content).unwrap();
+            let table = text.split("xref\n0 6\n").nth(1).unwrap();
+            for (number, entry) in table.lines().skip(1).take(5).enumerate() {
+                let offset: usize = entry[..10].parse().unwrap();
+                assert!(text[offset..].starts_with(&format!("{} 0 obj", number + 1)), "{purpose:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Rows on their way to the database, with the keys that they get there.
+
+use ::entity::{
+    budgets::{goodwill, ledger_entry},
+    orders::{attachment, order, order_line, order_result},
+    platform::{event, work_item},
+    vocabulary::{EnvelopeId, EventId, PersonId, WorkItemId},
+};
+use chrono::{DateTime, Utc};
+
+use crate::{outbox::Subject, work_queue::Item};
+
+/// Rows that nothing changes any more.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    pub orders: Vec<order::Model>,
+    pub lines: Vec<order_line::Model>,
+    pub results: Vec<order_result::Model>,
+    pub attachments: Vec<attachment::Model>,
+    pub gestures: Vec<goodwill::Model>,
+    pub items: Vec<work_item::Model>,
+    pub events: Vec<event::Model>,
+    pub ledger: Vec<ledger_entry::Model>,
+    /// Version of the policy that allows everything here.
+    pub policy_version: i64,
+    last_event: i64,
+    last_item: i64,
+}
+
+/// Something that happened, as a timeline tells it.
+#[derive(Clone, Debug)]
+pub(super) struct Told<'t> {
+    pub at: DateTime<Utc>,
+    pub kind: &'static str,
+    pub actor: PersonId,
+    pub role: &'t str,
+    pub subject: Subject,
+    pub from: Option<&'static str>,
+    pub to: Option<&'static str>,
+    pub reason: Option<&'t str>,
+    pub changes: serde_json::Value,
+    pub envelopes: &'t [EnvelopeId],
+}
+
+impl Journal {
+    pub(super) fn new(policy_version: i64) -> Self {
+        Self { policy_version, ..Self::default() }
+    }
+
+    /// How many rows wait to be written.
+    pub(super) fn len(&self) -> usize {
+        let Self { orders, lines, results, attachments, gestures, items, events, ledger, .. } = self;
+        orders.len()
+            + lines.len()
+            + results.len()
+            + attachments.len()
+            + gestures.len()
+            + items.len()
+            + events.len()
+            + ledger.len()
+    }
+
+    /// Writes an event: in the order of commits, which is the order of keys.
+    pub(super) fn tell(&mut self, told: Told<'_>) {
+        let Told { at, kind, actor, role, subject, from, to, reason, changes, envelopes } = told;
+        self.last_event += 1;
+        self.events.push(event::Model {
+            id: EventId(self.last_event),
+            position: Some(self.last_event),
+            at,
+            kind: kind.to_owned(),
+            actor_id: Some(actor),
+            on_behalf_of_id: None,
+            roles: role.to_owned(),
+            subject_type: subject.kind.to_owned(),
+            subject_id: subject.id,
+            from_status: from.map(str::to_owned),
+            to_status: to.map(str::to_owned),
+            reason: reason.map(str::to_owned),
+            changes,
+            queue: serde_json::Value::Array(Vec::new()),
+            envelopes: envelopes.iter().map(|id| id.0).collect(),
+            policy_version: self.policy_version,
+            request_id: "demonstration".to_owned(),
+        });
+    }
+
+    /// Queues what a subject waits for.
+    pub(super) fn queue(&mut self, subject: crate::work_queue::Subject, items: Vec<Item>) {
+        use crate::work_queue::Subject;
+        let (order_id, goodwill_id) = match subject {
+            Subject::Order(order) => (Some(order), None),
+            Subject::Goodwill(gesture) => (None, Some(gesture)),
+        };
+        for item in items {
+            self.last_item += 1;
+            let Item { kind, owner, author, authored_for, submitter, submitted_for, .. } = item;
+            let Item { delegation, region, broker, year, total, since, version, .. } = item;
+            self.items.push(work_item::Model {
+                id: WorkItemId(self.last_item),
+                kind,
+                order_id,
+                goodwill_id,
+                owner_id: owner,
+                author_id: author,
+                authored_for_id: authored_for,
+                submitter_id: submitter,
+                submitted_for_id: submitted_for,
+                delegation_id: delegation,
+                region_id: region,
+                broker_id: broker,
+                year,
+                total,
+                since,
+                version,
+            });
+        }
+    }
+}

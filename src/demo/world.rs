@@ -1,0 +1,523 @@
+//! The world in which the demonstration's orders are made: who there is, what money is left, what day
+//! it is. Every step that an order takes passes the same rules as the mutation does, and leaves the
+//! same rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ::entity::{
+    catalog::article,
+    orders::{attachment, order, order_line},
+    vocabulary::{
+        AccountId, Address, AttachmentId, AttachmentPurpose, DeliveryMode, Money, OrderId, OrderKind, OrderLineId,
+        OrderStatus, PersonId, RrReasons,
+    },
+};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+
+use super::{
+    books::{Books, Movement},
+    content::{self, Asked, Party},
+    dice::Dice,
+    files::DOCUMENTS,
+    journal::{Journal, Told},
+    journey::{Journey, Step},
+    names,
+    network::{Delegate, Network},
+    results,
+    schedule::WorkDays,
+};
+use crate::{
+    authz::InNameOf,
+    budgets::Cause,
+    calendar,
+    orders::{
+        Refusal,
+        draft::{self, Origin},
+        rules::{self, Facts},
+        shares::Shares,
+        workflow::{self, Action, Actor},
+    },
+    outbox::Subject,
+    work_queue,
+};
+
+/// Everything that the simulation knows.
+#[derive(Debug)]
+pub(super) struct World {
+    pub dice: Dice,
+    pub days: WorkDays,
+    pub network: Network,
+    pub catalogue: Vec<article::Model>,
+    pub books: Books,
+    pub journal: Journal,
+    /// The last order number of each year.
+    pub numbers: BTreeMap<i32, i32>,
+    /// How many orders of a broker are open in a year.
+    open: HashMap<(AccountId, i32), u64>,
+    /// Handover receipts that owners of orders owe, until when.
+    receipts: HashMap<PersonId, BTreeMap<OrderId, (NaiveDate, Option<String>)>>,
+    orders: i64,
+    lines: i64,
+    attachments: i64,
+}
+
+/// An order's state after a step, with what its timeline says beside.
+struct After {
+    order: order::Model,
+    kind: &'static str,
+    reason: Option<&'static str>,
+    changes: serde_json::Value,
+}
+
+impl After {
+    fn new(kind: &'static str, order: order::Model) -> Self {
+        Self { order, kind, reason: None, changes: serde_json::json!({}) }
+    }
+
+    fn because(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+}
+
+impl World {
+    pub(super) fn new(dice: Dice, days: WorkDays, network: Network, books: Books, journal: Journal, today: NaiveDate) -> Self {
+        Self {
+            dice,
+            days,
+            network,
+            catalogue: super::catalogue::articles(today),
+            books,
+            journal,
+            numbers: BTreeMap::new(),
+            open: HashMap::new(),
+            receipts: HashMap::new(),
+            orders: 0,
+            lines: 0,
+            attachments: 0,
+        }
+    }
+
+    /// Articles that everybody can order at any time, as many as they want.
+    pub(super) fn staples(&self, today: NaiveDate) -> Vec<article::Model> {
+        let old = |article: &&article::Model| article.valid_from.year() < today.year() - 1;
+        let staple = |article: &&article::Model| article.stock.is_none() && article.valid_to.is_none();
+        self.catalogue.iter().filter(old).filter(staple).cloned().collect()
+    }
+
+    /// A new draft for one of a delegate's brokers, by whoever handles it in the delegation.
+    pub(super) fn create(&mut self, delegate: &Delegate, hand: PersonId, broker: usize, asked: &Asked, at: DateTime<Utc>) -> Option<Journey> {
+        let broker = self.network.accounts.get(delegate.portfolio.clone())?.get(broker)?.id;
+        let origin = Origin {
+            owner: delegate.id,
+            delegation: delegate.delegation,
+            region: delegate.region,
+            author: hand,
+            authored_for: None,
+            now: at,
+        };
+        let party = Party {
+            account: self.network.account(broker)?,
+            broker: self.network.broker(broker)?,
+            sites: self.network.sites_of(broker),
+        };
+        let kind = if matches!(asked, Asked::Standard { .. }) { OrderKind::Standard } else { OrderKind::Custom };
+        let day = calendar::paris_day(at);
+        let content = content::content(asked, party, day, &mut self.dice);
+        let lines = content.lines.clone().unwrap_or_default();
+        let drafted = draft::apply(content, &draft::empty(origin, kind, day.year(), broker)).ok()?;
+        self.orders += 1;
+        let id = OrderId(self.orders);
+        let lines: Vec<_> = lines.into_iter().zip(1..).filter_map(|(line, n)| self.line(id, n, line)).collect();
+        let mut journey = Journey::new(order::Model { id, ..drafted }, hand, lines);
+        journey.order = rules::priced(&journey.order, &self.facts(&journey, day));
+        self.tell(&journey.order, None, &After::new("order.created", journey.order.clone()), hand, at, &[]);
+        Some(journey)
+    }
+
+    fn line(&mut self, order_id: OrderId, position: i32, line: draft::Line) -> Option<order_line::Model> {
+        let place = usize::try_from(line.article.0 - 1).ok()?;
+        let unit_price = self.catalogue.get(place)?.unit_price;
+        self.lines += 1;
+        let id = OrderLineId(self.lines);
+        Some(order_line::Model { id, order_id, position, article_id: line.article, quantity: line.quantity, unit_price })
+    }
+
+    /// What the rules have to know about an order.
+    pub(super) fn facts(&self, journey: &Journey, today: NaiveDate) -> Facts {
+        let order = &journey.order;
+        let is_draft = order.status == OrderStatus::Draft;
+        let article = |id: ::entity::vocabulary::ArticleId| {
+            usize::try_from(id.0 - 1).ok().and_then(|place| self.catalogue.get(place)).cloned()
+        };
+        let lines = journey.lines.iter().filter(|_| is_draft);
+        let owed = self.receipts.get(&order.owner_id).filter(|_| is_draft).into_iter().flatten();
+        Facts {
+            year: self.books.year(order.year).cloned(),
+            lines: lines.map(|line| (line.clone(), article(line.article_id))).collect(),
+            account: self.network.account(order.broker_id).cloned(),
+            broker: self.network.broker(order.broker_id).cloned(),
+            site: order.site_id.and_then(|id| self.network.site(id)).cloned(),
+            envelopes: self.books.of(order.year, order.owner_id, order.region_id),
+            other_open_orders: self.open.get(&(order.broker_id, order.year)).copied().unwrap_or_default(),
+            overdue_receipts: owed
+                .filter(|(id, (due, _))| **id != order.id && *due < today)
+                .map(|(id, (_, number))| (*id, number.clone()))
+                .collect(),
+        }
+    }
+
+    /// Takes a step, where no rule refuses it.
+    ///
+    /// # Errors
+    /// Every refusal, as the mutation would answer.
+    pub(super) fn take(&mut self, journey: &mut Journey, step: Step, at: DateTime<Utc>) -> Result<(), Vec<Refusal>> {
+        let today = calendar::paris_day(at);
+        let action = step.action();
+        let person = self.actor(journey, step);
+        let facts = self.facts(journey, today);
+        workflow::at_step(action, &journey.order, |_| true).map_err(|refusal| vec![refusal])?;
+        let seen = rules::seen(&journey.order, &facts);
+        let actor = Actor { person, name: InNameOf::Self_ };
+        let mut refusals = workflow::blockers(action, &seen, &facts, actor, today);
+        let cost = (action == Action::Complete).then(|| self.actual_cost(journey)).unwrap_or_default();
+        if action == Action::Complete {
+            refusals.extend(workflow::completion(&journey.order, &facts, cost));
+        }
+        if !refusals.is_empty() {
+            return Err(refusals);
+        }
+        let after = self.after(journey, step, seen, &facts, (person, at, cost));
+        self.settle(journey, after, &facts, person, at);
+        Ok(())
+    }
+
+    /// Who takes a step.
+    fn actor(&self, journey: &Journey, step: Step) -> PersonId {
+        let order = &journey.order;
+        let promotion = &self.network.promotion;
+        let somebody = promotion[usize::try_from(order.id.0).unwrap_or_default() % promotion.len()];
+        match step {
+            Step::Approve | Step::Reject | Step::Return if order.status == OrderStatus::PendingRr => {
+                self.network.manager(order.region_id)
+            }
+            Step::Approve | Step::Reject | Step::Return | Step::SendProof | Step::Complete => somebody,
+            Step::Submit
+            | Step::Update
+            | Step::Cancel
+            | Step::Release
+            | Step::ApproveProof
+            | Step::RequestProofChanges
+            | Step::RecordCheques
+            | Step::RecordResults
+            | Step::Attach(_) => journey.hand,
+        }
+    }
+
+    /// The order after a step that nothing refuses, as the actions of `orders` leave it.
+    fn after(
+        &mut self,
+        journey: &mut Journey,
+        step: Step,
+        seen: order::Model,
+        facts: &Facts,
+        (person, at, cost): (PersonId, DateTime<Utc>, Money),
+    ) -> After {
+        let next = |order: &order::Model| workflow::next(step.action(), order);
+        match step {
+            Step::Submit => After::new("order.submitted", self.submitted(seen, facts, person, at)),
+            Step::Update => After::new("order.updated", updated(journey, seen)),
+            Step::Cancel => {
+                let status = next(&seen);
+                After::new("order.cancelled", withdrawn(seen, status)).because(self.dice.pick(names::GIVEN_UP))
+            }
+            Step::Approve => After::new("order.approved", approved(journey, seen)),
+            Step::Reject => {
+                let status = next(&seen);
+                After::new("order.rejected", withdrawn(seen, status)).because(self.dice.pick(names::NO))
+            }
+            Step::Return => {
+                let status = next(&seen);
+                After::new("order.returned", withdrawn(seen, status)).because(self.dice.pick(names::CHANGES))
+            }
+            Step::Release => After::new("order.released", self.released(journey, seen, at)),
+            Step::SendProof => {
+                let proof_rounds = seen.proof_rounds + 1;
+                let id = self.attach(journey, AttachmentPurpose::Proof, Some(proof_rounds), person, at);
+                let changes = serde_json::json!({ "attachment": id.0 });
+                After { changes, ..After::new("order.proof_sent", order::Model { status: next(&seen), proof_rounds, ..seen }) }
+            }
+            Step::ApproveProof => After::new("order.proof_approved", order::Model { status: next(&seen), ..seen }),
+            Step::RequestProofChanges => {
+                let after = order::Model { status: next(&seen), ..seen };
+                After::new("order.proof_changes_requested", after).because(self.dice.pick(names::PROOF))
+            }
+            Step::RecordCheques => {
+                let cheques_received_on = Some(calendar::paris_day(at));
+                After::new("order.cheques_received", with_receipt(order::Model { cheques_received_on, ..seen }, facts))
+            }
+            Step::Complete => After::new("order.completed", completed(journey, seen, cost, at)),
+            Step::RecordResults => {
+                let result = results::results(&seen, person, at, &mut self.dice);
+                let changes = serde_json::json!({ "contractsSigned": result.contracts_signed });
+                journey.result = Some(result);
+                After { changes, ..After::new("order.results_recorded", order::Model { status: next(&seen), ..seen }) }
+            }
+            Step::Attach(purpose) => {
+                let id = self.attach(journey, purpose, None, person, at);
+                let changes = serde_json::json!({ "attachment": id.0, "purpose": purpose.code() });
+                After { changes, ..After::new("order.file_attached", documented(seen, purpose, facts, at)) }
+            }
+        }
+    }
+
+    fn submitted(&mut self, order: order::Model, facts: &Facts, person: PersonId, at: DateTime<Utc>) -> order::Model {
+        let submission = workflow::submit(&order, facts);
+        let number = order.number.clone().unwrap_or_else(|| {
+            let last = self.numbers.entry(order.year).or_default();
+            *last += 1;
+            format!("ACOR-{}-{last:06}", order.year)
+        });
+        order::Model {
+            number: Some(number),
+            delivery_address: self.address(&order, facts),
+            status: submission.status,
+            auto_validated: submission.reasons.is_empty(),
+            rr_reasons: RrReasons(submission.reasons),
+            committed: submission.committed,
+            submitter_id: Some(person),
+            submitted_at: Some(at),
+            ..order
+        }
+    }
+
+    /// O-3: the address as it is on the day of submission.
+    fn address(&self, order: &order::Model, facts: &Facts) -> Option<Address> {
+        match order.delivery_mode {
+            DeliveryMode::Other => order.delivery_address.clone(),
+            DeliveryMode::PartnerSite => facts.site.clone().map(|site| Address {
+                recipient: site.name,
+                street: site.street,
+                postcode: site.postcode,
+                city: site.city,
+            }),
+            DeliveryMode::Delegation => self.network.delegation(order.delegation_id).cloned().map(|office| Address {
+                recipient: office.name,
+                street: office.street,
+                postcode: office.postcode,
+                city: office.city,
+            }),
+        }
+    }
+
+    /// O-22: one release in five lowers the total.
+    fn released(&mut self, journey: &mut Journey, order: order::Model, at: DateTime<Utc>) -> order::Model {
+        rely_on(journey, &order);
+        let status = workflow::next(Action::ReleaseGiftCheques, &order);
+        let percent = if self.dice.chance(20) { self.dice.between(7, 9) * 10 } else { 100 };
+        let lower = Money((order.total.0 * percent / 100).max(1));
+        let lowered = rules::shares(&order).lower_to(lower).unwrap_or_else(|_| rules::shares(&order));
+        let after = rules::with_shares(order, lowered);
+        order::Model {
+            status,
+            committed: after.committed.min(rules::own_share(&after)),
+            rr_committed: after.rr_committed.min(after.rr_share),
+            released_at: Some(at),
+            ..after
+        }
+    }
+
+    /// O-25: most orders cost what was ordered, some less, a few a little more.
+    fn actual_cost(&mut self, journey: &Journey) -> Money {
+        let total = journey.order.total;
+        if journey.exact || journey.order.kind == OrderKind::Standard {
+            return total;
+        }
+        let percent = self.dice.weighted(&[(100, 70), (97, 8), (94, 8), (88, 5), (102, 5), (103, 4)]);
+        Money(total.0 * percent / 100)
+    }
+
+    fn attach(
+        &mut self,
+        journey: &mut Journey,
+        purpose: AttachmentPurpose,
+        round: Option<i32>,
+        added_by_id: PersonId,
+        added_at: DateTime<Utc>,
+    ) -> AttachmentId {
+        self.attachments += 1;
+        let id = AttachmentId(self.attachments);
+        let document = DOCUMENTS.of(purpose);
+        journey.attachments.push(attachment::Model {
+            id,
+            order_id: journey.order.id,
+            purpose,
+            round,
+            name: round.map_or_else(|| format!("{}.pdf", document.name), |n| format!("{} {n}.pdf", document.name)),
+            content_type: "application/pdf".to_owned(),
+            size: document.size(),
+            sha256: document.sha256.clone(),
+            storage_key: document.key.clone(),
+            added_by_id,
+            added_at,
+            relied_on: false,
+            invalid_reason: None,
+            removed_at: None,
+        });
+        id
+    }
+
+    /// Everything that follows from an order's new state: money, what is open and owed, the timeline.
+    fn settle(&mut self, journey: &mut Journey, mut after: After, facts: &Facts, actor: PersonId, at: DateTime<Utc>) {
+        let before = &journey.order;
+        after.order.version = before.version + 1;
+        if after.order.status != before.status {
+            after.order.status_since = at;
+        }
+        let postings = rules::postings(before, &after.order, &facts.envelopes);
+        let movement = Movement { author: actor, at, cause: Cause::Order(before.id), reason: after.reason };
+        let touched = self.books.post(&postings, movement);
+        self.count_open(before, &after.order);
+        self.count_receipts(&after.order);
+        self.tell(&after.order, Some(before.status), &after, actor, at, &touched);
+        journey.order = after.order;
+    }
+
+    fn count_open(&mut self, before: &order::Model, after: &order::Model) {
+        let open = self.open.entry((after.broker_id, after.year)).or_default();
+        match (workflow::is_open(before.status), workflow::is_open(after.status)) {
+            (false, true) => *open += 1,
+            (true, false) => *open = open.saturating_sub(1),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    fn count_receipts(&mut self, after: &order::Model) {
+        match after.receipt_due_on.filter(|_| after.status != OrderStatus::Cancelled) {
+            Some(due) => {
+                self.receipts.entry(after.owner_id).or_default().insert(after.id, (due, after.number.clone()));
+            }
+            None => {
+                self.receipts.get_mut(&after.owner_id).map(|owed| owed.remove(&after.id));
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        order: &order::Model,
+        from: Option<OrderStatus>,
+        after: &After,
+        actor: PersonId,
+        at: DateTime<Utc>,
+        envelopes: &[::entity::vocabulary::EnvelopeId],
+    ) {
+        self.journal.tell(Told {
+            at,
+            kind: after.kind,
+            actor,
+            role: self.network.role(actor),
+            subject: Subject { kind: "Order", id: order.id.0 },
+            from: from.map(OrderStatus::code),
+            to: Some(order.status.code()),
+            reason: after.reason,
+            changes: after.changes.clone(),
+            envelopes,
+        });
+    }
+
+    /// Writes an order that nothing happens to any more, with everything that belongs to it.
+    pub(super) fn write(&mut self, journey: Journey) {
+        let Journey { order, lines, attachments, result, .. } = journey;
+        self.journal.queue(work_queue::Subject::Order(order.id), items(&order));
+        self.journal.lines.extend(lines);
+        self.journal.attachments.extend(attachments);
+        self.journal.results.extend(result);
+        self.journal.orders.push(order);
+    }
+}
+
+/// What an order waits for, as the queues keep it.
+fn items(order: &order::Model) -> Vec<work_queue::Item> {
+    let item = |kind| work_queue::Item {
+        kind,
+        owner: order.owner_id,
+        author: order.author_id,
+        authored_for: order.authored_for_id,
+        submitter: order.submitter_id,
+        submitted_for: order.submitted_for_id,
+        delegation: order.delegation_id,
+        region: order.region_id,
+        broker: Some(order.broker_id),
+        year: order.year,
+        total: order.total,
+        since: order.status_since,
+        version: order.version,
+    };
+    workflow::waits_for(order).into_iter().map(item).collect()
+}
+
+/// A draft as its author changes it: lowered where the budget refused it.
+fn updated(journey: &mut Journey, order: order::Model) -> order::Model {
+    journey.touched_up = true;
+    match journey.lower_to.take() {
+        Some(own) => rules::with_shares(order.clone(), Shares { total: own + order.rr_share + order.partner_share, ..rules::shares(&order) }),
+        None => order::Model { comment: Some("Corrigé selon vos remarques.".to_owned()), ..order },
+    }
+}
+
+/// The order after an approval: the manager's step commits its shares, the department's relies on its
+/// documents.
+fn approved(journey: &mut Journey, order: order::Model) -> order::Model {
+    let status = workflow::next(Action::Approve, &order);
+    if order.status == OrderStatus::PendingRr {
+        let (committed, rr_committed) = (rules::own_share(&order), order.rr_share);
+        return order::Model { status, committed, rr_committed, ..order };
+    }
+    rely_on(journey, &order);
+    order::Model { status, ..order }
+}
+
+fn completed(journey: &mut Journey, order: order::Model, cost: Money, at: DateTime<Utc>) -> order::Model {
+    rely_on(journey, &order);
+    order::Model {
+        status: workflow::next(Action::Complete, &order),
+        committed: Money::ZERO,
+        rr_committed: Money::ZERO,
+        actual_cost: Some(cost),
+        completed_at: Some(at),
+        ..order
+    }
+}
+
+fn rely_on(journey: &mut Journey, order: &order::Model) {
+    let needed = rules::documents_needed(order);
+    for attachment in journey.attachments.iter_mut().filter(|attachment| needed.contains(&attachment.purpose)) {
+        attachment.relied_on = true;
+    }
+}
+
+/// The order without its promises.
+fn withdrawn(order: order::Model, status: OrderStatus) -> order::Model {
+    let other = order.delivery_mode == DeliveryMode::Other;
+    order::Model {
+        status,
+        committed: Money::ZERO,
+        rr_committed: Money::ZERO,
+        delivery_address: order.delivery_address.clone().filter(|_| other || status != OrderStatus::Draft),
+        ..order
+    }
+}
+
+/// The order with one more document.
+fn documented(order: order::Model, purpose: AttachmentPurpose, facts: &Facts, at: DateTime<Utc>) -> order::Model {
+    let order = order::Model { documents: order.documents | purpose.bit(), ..order };
+    let complete = rules::documents_missing(&order).is_empty();
+    let documents_since = order.documents_since.filter(|_| complete).or_else(|| complete.then_some(at));
+    with_receipt(order::Model { documents_since, ..order }, facts)
+}
+
+/// The order with the day on which its handover receipt is due (O-8).
+fn with_receipt(order: order::Model, facts: &Facts) -> order::Model {
+    let months = facts.year.as_ref().map_or(1, |year| year.receipt_due_months);
+    order::Model { receipt_due_on: workflow::receipt_due(&order, months), ..order }
+}
