@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Partial, Settings};
 
+mod check;
+mod demo;
 mod schema;
 mod serve;
 mod token;
@@ -39,12 +41,16 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the demonstration network; make it where there is none.
+    Demo(demo::Demo),
     /// Serve.
     Serve(serve::Serve),
     /// Print the schema, whole or as a role sees it.
     Schema(schema::Schema),
     /// Open a session for somebody and print its bearer token.
     Token(token::Token),
+    /// Recompute what is stored and name what is not as it must be.
+    Check(check::Check),
     /// Bring the database's schema up to date.
     Migrate,
     /// Print the settings in force and where each came from; secrets are masked.
@@ -82,6 +88,8 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 async fn run(cli: Cli) -> Outcome {
     let settings = settings(&cli.common)?;
     match cli.command {
+        Command::Demo(command) => command.run(settings).await,
+        Command::Check(command) => command.run(settings).await,
         Command::Serve(command) => command.run(settings).await,
         Command::Schema(command) => command.run(settings).await,
         Command::Token(command) => command.run(settings).await,

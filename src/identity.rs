@@ -21,6 +21,6 @@ pub use directory::{Directory, authenticate};
 pub use error::Refusal;
 pub use issuer::{AccessToken, Issuer};
 pub use mutation::IdentityMutation;
-pub use query::{IdentityQuery, mandate};
+pub use query::{IdentityQuery, delegation, mandate, region};
 pub use rules::is_administered;
 pub use session::{Tokens, open as open_session, token as open_token};

@@ -13,6 +13,7 @@ mod labels;
 mod lookups;
 mod moves;
 mod query;
+mod shown;
 mod store;
 mod subscription;
 pub mod types;

@@ -45,7 +45,8 @@ pub fn changed(lines: &[Line], change: &Change, roles: &[String]) -> Result<Vec<
     }
     let after: Vec<Line> = left.into_iter().cloned().collect();
     let circular = add.iter().enumerate().filter(|(_, line)| is_circular(&after, line));
-    refusals.extend(circular.map(|(place, _)| Refusal::LineInvalid { place: Place::Added(place), fault: Fault::Circle }));
+    refusals
+        .extend(circular.map(|(place, _)| Refusal::LineInvalid { place: Place::Added(place), fault: Fault::Circle }));
     if refusals.is_empty() { Ok(after) } else { Err(refusals) }
 }
 
@@ -127,10 +128,7 @@ mod tests {
     }
 
     fn faults(add: &[Line]) -> Vec<Fault> {
-        let fault = |refusal| match refusal {
-            Refusal::LineInvalid { place: _, fault } => Some(fault),
-            _ => None,
-        };
+        let fault = |refusal| if let Refusal::LineInvalid { place: _, fault } = refusal { Some(fault) } else { None };
         judged(add, &[]).unwrap_err().into_iter().filter_map(fault).collect()
     }
 

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     authz::{self, InNameOf, Permission, Place, Reach},
+    graphql::guard::requires,
     work_queue::Item,
 };
 
@@ -28,10 +29,13 @@ use crate::{
 #[graphql(name = "GoodwillAction")]
 pub enum Action {
     /// Approve it.
+    #[graphql(directive = requires::apply("decideGoodwill".into()))]
     Approve,
     /// Refuse it.
+    #[graphql(directive = requires::apply("decideGoodwill".into()))]
     Refuse,
     /// Record that its cheque is paid.
+    #[graphql(directive = requires::apply("recordGoodwillPaid".into()))]
     RecordPaid,
 }
 

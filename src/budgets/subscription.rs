@@ -2,24 +2,26 @@
 
 use std::{
     collections::{HashSet, VecDeque},
+    fmt,
     sync::Arc,
 };
 
 use ::entity::{budgets::envelope, platform::event, vocabulary::EnvelopeId};
 use async_graphql::{Context, Result, SimpleObject, Subscription};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::stream::{self, Stream};
 
 use super::{store, types::Envelope};
 use crate::{
     authz::{Caller, Permission},
     error::Error,
-    follow::{Cursor, Follower},
     graphql::{
         guard::requires,
         payload::{Told, op},
     },
     live::{Live, LiveCaller},
     op::Op,
+    outbox::{self, Follower},
 };
 
 /// Follows the envelopes.
@@ -50,8 +52,8 @@ impl BudgetsSubscription {
         >,
     ) -> Result<impl Stream<Item = Result<Live<BudgetChange>>>> {
         let op = op(ctx).clone();
-        let events = Follower::new(LiveCaller::of(ctx)?, after.as_deref()).await.told(&op)?;
-        Ok(stream::unfold(Some(Changes::new(events, year)), move |changes| {
+        let changes = Changes::new(LiveCaller::of(ctx)?, year, after.as_deref()).await.told(&op)?;
+        Ok(stream::unfold(Some(changes), move |changes| {
             let op = op.clone();
             async move {
                 let mut changes = changes?;
@@ -64,10 +66,36 @@ impl BudgetsSubscription {
     }
 }
 
+/// A place in the feed: behind so many of the envelopes that an event at a position changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cursor {
+    position: i64,
+    place: u32,
+}
+
+impl Cursor {
+    fn parse(text: &str) -> Option<Self> {
+        let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (position, place) = plain.split_once('.')?;
+        let cursor = Self { position: position.parse().ok()?, place: place.parse().ok()? };
+        // One text per cursor: what would print otherwise is not one.
+        (cursor.position > 0 && cursor.to_string() == text).then_some(cursor)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{}.{}", self.position, self.place)))
+    }
+}
+
 /// What the events of the feed mean for one caller.
 struct Changes {
+    live: LiveCaller,
     events: Follower,
     year: i32,
+    /// The caller was told until here.
+    told: Option<Cursor>,
     waiting: VecDeque<(Cursor, envelope::Model)>,
     /// Envelopes that are not the caller's to read, or of another year: their changes cost no statement.
     others: HashSet<EnvelopeId>,
@@ -76,13 +104,25 @@ struct Changes {
 }
 
 impl Changes {
-    fn new(events: Follower, year: i32) -> Self {
-        Self { events, year, waiting: VecDeque::new(), others: HashSet::new(), caller: None }
+    async fn new(live: LiveCaller, year: i32, after: Option<&str>) -> crate::error::Result<Self> {
+        let op = live.op().ok_or(Error::Unauthenticated)?;
+        let told = match after {
+            Some(text) => {
+                let end = outbox::last_position(&op.conn()).await?;
+                let cursor = Cursor::parse(text).filter(|cursor| cursor.position <= end);
+                Some(cursor.ok_or_else(|| Error::bad_input(["after"], "not a cursor of this subscription"))?)
+            }
+            None => None,
+        };
+        // The event of the cursor may have changed more envelopes.
+        let events = Follower::new(op.app.clone(), told.map(|cursor| cursor.position - 1)).await?;
+        Ok(Self { live, events, year, told, waiting: VecDeque::new(), others: HashSet::new(), caller: None })
     }
 
+    /// The next change; nothing where nobody is signed in any more.
     async fn next(&mut self) -> crate::error::Result<Option<Live<BudgetChange>>> {
         loop {
-            let Some(op) = self.events.op() else { return Ok(None) };
+            let Some(op) = self.live.op() else { return Ok(None) };
             self.turn(&op);
             while let Some((cursor, row)) = self.waiting.pop_front() {
                 if self.is_readable(&op, &row) {
@@ -91,10 +131,14 @@ impl Changes {
                 }
             }
             drop(op);
-            let Some((position, event)) = self.events.next().await? else { return Ok(None) };
-            let Some(op) = self.events.op() else { return Ok(None) };
+            let event = tokio::select! {
+                biased;
+                () = self.live.changed() => continue,
+                event = self.events.next() => event?,
+            };
+            let (Some(event), Some(op)) = (event, self.live.op()) else { return Ok(None) };
             self.turn(&op);
-            self.hear(&op, position, &event).await?;
+            self.hear(&op, &event).await?;
         }
     }
 
@@ -112,13 +156,14 @@ impl Changes {
     }
 
     /// Reads the envelopes of an event as they are now, where they may be the caller's to read.
-    async fn hear(&mut self, op: &Op, position: i64, event: &event::Model) -> crate::error::Result<()> {
+    async fn hear(&mut self, op: &Op, event: &event::Model) -> crate::error::Result<()> {
+        let position = event.position.unwrap_or_default();
         let changed: Vec<EnvelopeId> =
             serde_json::from_value(event.envelopes.clone()).map_err(|error| Error::Internal(error.into()))?;
         let mut wanted = Vec::new();
-        for (message, envelope) in (0..).zip(changed) {
-            let cursor = Cursor { position, message };
-            if !self.others.contains(&envelope) && !self.events.was_told(cursor) {
+        for (place, envelope) in (0..).zip(changed) {
+            let cursor = Cursor { position, place };
+            if !self.others.contains(&envelope) && self.told.is_none_or(|told| told < cursor) {
                 wanted.push((cursor, envelope));
             }
         }
@@ -136,5 +181,20 @@ impl Changes {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was_and_nothing_else_is_one() {
+        let cursor = Cursor { position: 17, place: 3 };
+        assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        for bad in ["", "17.3", "MTcuMDM", "LTEuMA", "MTc", "é"] {
+            assert_eq!(Cursor::parse(bad), None, "{bad}");
+        }
+        assert!(cursor > Cursor { position: 17, place: 2 } && cursor < Cursor { position: 18, place: 0 });
     }
 }

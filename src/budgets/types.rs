@@ -447,7 +447,7 @@ impl GoodwillGesture {
     }
 
     /// For each action of the caller's schema whether they may take it now, and if not, every reason.
-    #[graphql(complexity = "3 * child_complexity")]
+    #[graphql(directive = requires::apply("decideGoodwill".into()), complexity = "3 * child_complexity")]
     async fn available_actions(
         &self,
         ctx: &Context<'_>,

@@ -14,7 +14,7 @@ impl Serve {
     pub(super) async fn run(self, settings: Settings) -> Outcome {
         log(&settings);
         let app = App::open(settings, Clock::system()).await?;
-        until_told(app).await
+        until_told(app, |_| ()).await
     }
 }
 
@@ -26,11 +26,14 @@ pub(super) fn log(settings: &Settings) {
     if settings.log_json { builder.json().init() } else { builder.init() }
 }
 
-/// Serves until the process is told to end.
-pub(super) async fn until_told(app: std::sync::Arc<App>) -> Outcome {
-    let listener = TcpListener::bind((app.settings.host, app.settings.port)).await?;
+/// Serves until the process is told to end; `announce` is told the address first.
+pub(super) async fn until_told(app: std::sync::Arc<App>, announce: impl FnOnce(std::net::SocketAddr)) -> Outcome {
+    let place = (app.settings.host, app.settings.port);
+    let taken = |error| format!("cannot listen on {}:{}: {error}; take another with --port", place.0, place.1);
+    let listener = TcpListener::bind(place).await.map_err(taken)?;
     let serving = Serving::start(app, listener)?;
     tracing::info!("listening on http://{}", serving.address);
+    announce(serving.address);
     end_of_process().await?;
     tracing::info!("ending");
     serving.stop().await?;

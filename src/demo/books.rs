@@ -187,3 +187,19 @@ fn row(id: LedgerEntryId, posting: &Posting, movement: Movement<'_>) -> ledger_e
     let reason = reason.map(str::to_owned);
     ledger_entry::Model { id, envelope_id: envelope, kind, family, amount, order_id, goodwill_id, author_id: author, at, reason }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An envelope with nothing in it.
+    pub(in super::super) fn empty() -> envelope::Model {
+        super::empty(0, EnvelopeKind::Pool)
+    }
+
+    /// What a ledger entry adds to an envelope.
+    pub(in super::super) fn add(envelope: &mut envelope::Model, entry: &ledger_entry::Model) {
+        let ledger_entry::Model { envelope_id, kind, family, amount, .. } = entry.clone();
+        apply(envelope, &Posting { envelope: envelope_id, kind, family, amount });
+    }
+}

@@ -106,7 +106,7 @@ pub(super) fn content(asked: &Asked, party: Party<'_>, on: NaiveDate, dice: &mut
         Asked::Standard { lines, rr } => (None, None, *rr, Money::ZERO, lines.as_slice()),
         Asked::Custom { action, total, rr, partner } => (Some(*action), Some(*total), *rr, *partner, [].as_slice()),
     };
-    let product = *dice.pick(names::PRODUCTS);
+    let product = dice.word(names::PRODUCTS);
     Content {
         action_type: Some(action),
         delivery: Some(delivery(party, dice)),
@@ -181,18 +181,18 @@ fn details(action: ActionType, party: Party<'_>, product: &str, on: NaiveDate, d
         )),
         nature: Some(format!("Promotion de l'offre {product} auprès de la clientèle du courtier.")),
         printing: Some(Printing {
-            format: Some((*dice.pick(&["A5", "A4 plié en trois", "A6", "A3"])).to_owned()),
-            paper: Some((*dice.pick(&["135 g couché mat", "90 g offset", "250 g couché brillant"])).to_owned()),
-            colours: Some((*dice.pick(&["quadrichromie recto verso", "quadrichromie recto", "noir et une couleur"])).to_owned()),
+            format: Some(dice.word(&["A5", "A4 plié en trois", "A6", "A3"]).to_owned()),
+            paper: Some(dice.word(&["135 g couché mat", "90 g offset", "250 g couché brillant"]).to_owned()),
+            colours: Some(dice.word(&["quadrichromie recto verso", "quadrichromie recto", "noir et une couleur"]).to_owned()),
             quantity: Some(copies),
         }),
         routing: (action == ActionType::Mailing).then(|| Routing {
             volume: Some(copies),
             posted_on: Some(Day(on + Days::new(45))),
-            postage_class: Some((*dice.pick(&["économique", "prioritaire", "ciblage Destinéo"])).to_owned()),
+            postage_class: Some(dice.word(&["économique", "prioritaire", "ciblage Destinéo"]).to_owned()),
         }),
         target: Some(Target {
-            audience: Some((*dice.pick(names::AUDIENCES)).to_owned()),
+            audience: Some(dice.word(names::AUDIENCES).to_owned()),
             product: Some(product.to_owned()),
             zone: Some(format!("{town} et communes voisines")),
         }),

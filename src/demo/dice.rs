@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// A sequence of choices that its seed alone decides.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Dice(StdRng);
 
 impl Dice {
@@ -32,6 +32,11 @@ impl Dice {
     /// When there are none: the lists are constants.
     pub(super) fn pick<'t, T>(&mut self, several: &'t [T]) -> &'t T {
         &several[self.below(several.len())]
+    }
+
+    /// One of several words.
+    pub(super) fn word(&mut self, words: &[&'static str]) -> &'static str {
+        words[self.below(words.len())]
     }
 
     /// One of several, each as often as its weight says.

@@ -46,7 +46,7 @@ impl World {
             member_name: format!("{given} {family}"),
             member_number: self.dice.chance(80).then(|| format!("{:07}", 1_000_000 + self.gestures * 37 % 9_000_000)),
             amount: Money::euros(self.dice.between(3, 30) * 10),
-            motive: (*self.dice.pick(names::MOTIVES)).to_owned(),
+            motive: self.dice.word(names::MOTIVES).to_owned(),
             requester_id: delegate.id,
             requested_for_id: None,
             delegation_id: delegate.delegation,

@@ -60,6 +60,18 @@ impl Journal {
             + ledger.len()
     }
 
+    /// Forgets what is written.
+    pub(super) fn clear(&mut self) {
+        self.orders.clear();
+        self.lines.clear();
+        self.results.clear();
+        self.attachments.clear();
+        self.gestures.clear();
+        self.items.clear();
+        self.events.clear();
+        self.ledger.clear();
+    }
+
     /// Writes an event: in the order of commits, which is the order of keys.
     pub(super) fn tell(&mut self, told: Told<'_>) {
         let Told { at, kind, actor, role, subject, from, to, reason, changes, envelopes } = told;

@@ -117,18 +117,18 @@ pub(super) const MOTIVES: &[&str] = &[
 
 /// A made-up person: given and family name.
 pub(super) fn person(dice: &mut Dice) -> (&'static str, &'static str) {
-    (dice.pick(GIVEN), dice.pick(FAMILY))
+    (dice.word(GIVEN), dice.word(FAMILY))
 }
 
 /// A house in a street.
 pub(super) fn street(dice: &mut Dice) -> String {
     let number = dice.between(1, 148);
-    format!("{number} {}", dice.pick(STREETS))
+    format!("{number} {}", dice.word(STREETS))
 }
 
 /// A broker's name. Patterns times names give some thousands of them; with its town, more than enough.
 pub(super) fn broker(dice: &mut Dice, town: &str) -> String {
-    let (name, other) = (*dice.pick(FAMILY), *dice.pick(FAMILY));
+    let (name, other) = (dice.word(FAMILY), dice.word(FAMILY));
     match dice.below(14) {
         0 => format!("Cabinet {name}"),
         1 => format!("{name} Assurances"),
@@ -149,7 +149,8 @@ pub(super) fn broker(dice: &mut Dice, town: &str) -> String {
 
 /// Letters that any e-mail address takes.
 pub(super) fn plain(text: &str) -> String {
-    let folded = text.to_lowercase().chars().map(|letter| match letter {
+    let lower = text.to_lowercase();
+    let folded = lower.chars().map(|letter| match letter {
         'à' | 'â' | 'ä' => 'a',
         'ç' => 'c',
         'é' | 'è' | 'ê' | 'ë' => 'e',

@@ -23,8 +23,8 @@ pub(super) fn results(order: &order::Model, by: PersonId, at: DateTime<Utc>, dic
         quotes: count(quotes),
         contracts_signed: count(signed),
         premium_volume: Money(signed * dice.between(280_00, 1_450_00)),
-        comment: dice.chance(60).then(|| (*dice.pick(names::OUTCOME)).to_owned()),
-        improvement_ideas: dice.chance(30).then(|| (*dice.pick(names::IDEAS)).to_owned()),
+        comment: dice.chance(60).then(|| dice.word(names::OUTCOME).to_owned()),
+        improvement_ideas: dice.chance(30).then(|| dice.word(names::IDEAS).to_owned()),
         recorded_at: at,
         recorded_by_id: by,
     }

@@ -99,13 +99,13 @@ struct Teller<'n> {
 }
 
 /// Every tale, in no particular order.
-pub(super) fn tales(network: &Network, catalogue: &[article::Model], days: &WorkDays, today: NaiveDate, dice: &Dice) -> Vec<Tale> {
+pub(super) fn tales(network: &Network, catalogue: &[article::Model], days: &WorkDays, today: NaiveDate, dice: Dice) -> Vec<Tale> {
     let mut teller = Teller {
         network,
         catalogue,
         days,
         today,
-        dice: dice.clone(),
+        dice,
         tales: Vec::new(),
         told: std::collections::HashMap::new(),
     };

@@ -8,7 +8,7 @@ use ::entity::{
     catalog::article,
     orders::{attachment, order, order_line},
     vocabulary::{
-        AccountId, Address, AttachmentId, AttachmentPurpose, DeliveryMode, Money, OrderId, OrderKind, OrderLineId,
+        AccountId, Address, AttachmentId, AttachmentPurpose, DeliveryMode, EnvelopeId, Money, OrderId, OrderKind, OrderLineId,
         OrderStatus, PersonId, RrReasons,
     },
 };
@@ -59,6 +59,7 @@ pub(super) struct World {
     orders: i64,
     lines: i64,
     attachments: i64,
+    pub(super) gestures: i64,
 }
 
 /// An order's state after a step, with what its timeline says beside.
@@ -94,6 +95,7 @@ impl World {
             orders: 0,
             lines: 0,
             attachments: 0,
+            gestures: 0,
         }
     }
 
@@ -130,7 +132,8 @@ impl World {
         let lines: Vec<_> = lines.into_iter().zip(1..).filter_map(|(line, n)| self.line(id, n, line)).collect();
         let mut journey = Journey::new(order::Model { id, ..drafted }, hand, lines);
         journey.order = rules::priced(&journey.order, &self.facts(&journey, day));
-        self.tell(&journey.order, None, &After::new("order.created", journey.order.clone()), hand, at, &[]);
+        let created = After::new("order.created", journey.order.clone());
+        self.tell_order(&journey.order, None, &created, (hand, at), &[]);
         Some(journey)
     }
 
@@ -228,16 +231,16 @@ impl World {
             Step::Update => After::new("order.updated", updated(journey, seen)),
             Step::Cancel => {
                 let status = next(&seen);
-                After::new("order.cancelled", withdrawn(seen, status)).because(self.dice.pick(names::GIVEN_UP))
+                After::new("order.cancelled", withdrawn(seen, status)).because(self.dice.word(names::GIVEN_UP))
             }
             Step::Approve => After::new("order.approved", approved(journey, seen)),
             Step::Reject => {
                 let status = next(&seen);
-                After::new("order.rejected", withdrawn(seen, status)).because(self.dice.pick(names::NO))
+                After::new("order.rejected", withdrawn(seen, status)).because(self.dice.word(names::NO))
             }
             Step::Return => {
                 let status = next(&seen);
-                After::new("order.returned", withdrawn(seen, status)).because(self.dice.pick(names::CHANGES))
+                After::new("order.returned", withdrawn(seen, status)).because(self.dice.word(names::CHANGES))
             }
             Step::Release => After::new("order.released", self.released(journey, seen, at)),
             Step::SendProof => {
@@ -249,7 +252,7 @@ impl World {
             Step::ApproveProof => After::new("order.proof_approved", order::Model { status: next(&seen), ..seen }),
             Step::RequestProofChanges => {
                 let after = order::Model { status: next(&seen), ..seen };
-                After::new("order.proof_changes_requested", after).because(self.dice.pick(names::PROOF))
+                After::new("order.proof_changes_requested", after).because(self.dice.word(names::PROOF))
             }
             Step::RecordCheques => {
                 let cheques_received_on = Some(calendar::paris_day(at));
@@ -378,7 +381,8 @@ impl World {
         let touched = self.books.post(&postings, movement);
         self.count_open(before, &after.order);
         self.count_receipts(&after.order);
-        self.tell(&after.order, Some(before.status), &after, actor, at, &touched);
+        let from = before.status;
+        self.tell_order(&after.order, Some(from), &after, (actor, at), &touched);
         journey.order = after.order;
     }
 
@@ -402,27 +406,33 @@ impl World {
         }
     }
 
-    fn tell(
+    fn tell_order(
         &mut self,
         order: &order::Model,
         from: Option<OrderStatus>,
         after: &After,
-        actor: PersonId,
-        at: DateTime<Utc>,
-        envelopes: &[::entity::vocabulary::EnvelopeId],
+        (actor, at): (PersonId, DateTime<Utc>),
+        envelopes: &[EnvelopeId],
     ) {
-        self.journal.tell(Told {
-            at,
-            kind: after.kind,
-            actor,
-            role: self.network.role(actor),
-            subject: Subject { kind: "Order", id: order.id.0 },
-            from: from.map(OrderStatus::code),
-            to: Some(order.status.code()),
-            reason: after.reason,
-            changes: after.changes.clone(),
-            envelopes,
-        });
+        let subject = Subject { kind: "Order", id: order.id.0 };
+        let states = (from.map(OrderStatus::code), Some(order.status.code()));
+        self.tell(after.kind, subject, states, after.reason, after.changes.clone(), envelopes, (actor, at));
+    }
+
+    /// Writes what happened into the events.
+    #[expect(clippy::too_many_arguments, reason = "a row has many columns")]
+    pub(super) fn tell(
+        &mut self,
+        kind: &'static str,
+        subject: Subject,
+        (from, to): (Option<&'static str>, Option<&'static str>),
+        reason: Option<&str>,
+        changes: serde_json::Value,
+        envelopes: &[EnvelopeId],
+        (actor, at): (PersonId, DateTime<Utc>),
+    ) {
+        let role = self.network.role(actor);
+        self.journal.tell(Told { at, kind, actor, role, subject, from, to, reason, changes, envelopes });
     }
 
     /// Writes an order that nothing happens to any more, with everything that belongs to it.

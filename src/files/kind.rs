@@ -233,9 +233,9 @@ mod tests {
             let length = u32::try_from(content.len()).expect("small").to_le_bytes();
             let name_length = u16::try_from(name.len()).expect("small").to_le_bytes();
             let common = [&[0; 12][..], &length, &length, &name_length, &[0; 2]].concat();
-            archive.extend([b"PK\x03\x04\x14\x00", &common[2..], name.as_bytes(), content].concat());
+            archive.extend([&b"PK\x03\x04\x14\x00"[..], &common, name.as_bytes(), content].concat());
             directory
-                .extend([b"PK\x01\x02\x14\x00\x14\x00", &common[2..], &[0; 10], &offset, name.as_bytes()].concat());
+                .extend([&b"PK\x01\x02\x14\x00\x14\x00"[..], &common, &[0; 10], &offset, name.as_bytes()].concat());
         }
         let [size, start] = [directory.len(), archive.len()].map(|n| u32::try_from(n).expect("small").to_le_bytes());
         [&archive[..], &directory, b"PK\x05\x06", &[0; 8], &size, &start, &[0; 2]].concat()

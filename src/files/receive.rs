@@ -11,7 +11,7 @@ use ::entity::orders::upload;
 use async_graphql::ID;
 use axum::{
     Json,
-    body::Body,
+    body::{Body, BodyDataStream},
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -75,16 +75,41 @@ pub(super) async fn put(
     body: Body,
 ) -> Response {
     let op = Arc::new(http::anonymous(&app, &headers));
-    match receive(&op, &token, &headers, body).await {
+    let mut chunks = body.into_data_stream();
+    match receive(&op, &token, &headers, &mut chunks).await {
         Ok(received) => (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(received)).into_response(),
-        Err(stopped) => answer::refused(stopped, &op),
+        Err(stopped) => {
+            drain(chunks, app.settings.upload_bytes).await;
+            answer::refused(stopped, &op)
+        }
     }
 }
 
-async fn receive(op: &Arc<Op>, token: &str, headers: &HeaderMap, body: Body) -> Done<Received, Problem> {
+/// Most clients listen for an answer only when they have sent everything: a refused file is read on for
+/// a while and thrown away.
+async fn drain(mut chunks: BodyDataStream, most: u64) {
+    let mut length = 0;
+    let read = async {
+        while let Some(Ok(chunk)) = chunks.next().await
+            && length <= most
+        {
+            length += chunk.len() as u64;
+        }
+    };
+    if timeout(PATIENCE, read).await.is_err() {
+        tracing::debug!("a refused file does not end");
+    }
+}
+
+async fn receive(
+    op: &Arc<Op>,
+    token: &str,
+    headers: &HeaderMap,
+    chunks: &mut BodyDataStream,
+) -> Done<Received, Problem> {
     let upload = awaited(op, token).await?;
     check_length(op, &upload, headers)?;
-    let (file, sha256) = match timeout(LONGEST, stage(op, &upload, body)).await {
+    let (file, sha256) = match timeout(LONGEST, stage(op, &upload, chunks)).await {
         Ok(staged) => staged?,
         Err(_) => return refused(Problem::Interrupted),
     };
@@ -120,14 +145,13 @@ fn check_length(op: &Op, upload: &upload::Model, headers: &HeaderMap) -> Done<()
 }
 
 /// Writes what comes into a file without a name, which goes with its last handle however this ends.
-async fn stage(op: &Op, upload: &upload::Model, body: Body) -> Done<(File, String), Problem> {
+async fn stage(op: &Op, upload: &upload::Model, chunks: &mut BodyDataStream) -> Done<(File, String), Problem> {
     let announced = upload.size.unsigned_abs();
     let folder = op.app.settings.data.clone();
     let file = tokio::task::spawn_blocking(move || tempfile::tempfile_in(folder)).await.map_err(fault)?;
     let mut file = tokio::fs::File::from_std(file.map_err(disk)?);
-    let mut chunks = body.into_data_stream();
     let (mut length, mut digest) = (0, Sha256::new());
-    while let Some(chunk) = next(&mut chunks).await? {
+    while let Some(chunk) = next(chunks).await? {
         length += chunk.len() as u64;
         if length > announced {
             return refused(Problem::WrongSize { announced });
@@ -142,7 +166,7 @@ async fn stage(op: &Op, upload: &upload::Model, body: Body) -> Done<(File, Strin
     Ok((file.into_std().await, crate::hex(&digest.finalize())))
 }
 
-async fn next(chunks: &mut axum::body::BodyDataStream) -> Done<Option<bytes::Bytes>, Problem> {
+async fn next(chunks: &mut BodyDataStream) -> Done<Option<bytes::Bytes>, Problem> {
     match timeout(PATIENCE, chunks.next()).await {
         Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
         Ok(None) => Ok(None),

@@ -88,13 +88,13 @@ impl NodeQuery {
 
 async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Option<Node>> {
     let Some((name, key)) = id::parse(id) else { return Ok(None) };
-    // Everybody signed in sees people and places; every other kind asks its context.
+    // Everybody signed in sees people; every other kind asks its context.
     Ok(match name.as_str() {
         OrderId::TYPE => loaders.find(Readable(OrderId(key))).await?.map(|row| Order(row).into()),
         PersonId::TYPE => loaders.find(PersonId(key)).await?.map(|row| Person(row).into()),
-        DelegationId::TYPE => loaders.find(DelegationId(key)).await?.map(|row| Delegation(row).into()),
+        DelegationId::TYPE => identity::delegation(op, loaders, DelegationId(key)).await?.map(Node::from),
         DeputyId::TYPE => identity::mandate(op, DeputyId(key)).await?.map(Node::from),
-        RegionId::TYPE => loaders.find(RegionId(key)).await?.map(|row| Region(row).into()),
+        RegionId::TYPE => identity::region(op, loaders, RegionId(key)).await?.map(Node::from),
         AccountId::TYPE => crm::readable(op, loaders, AccountId(key)).await?.map(|row| Account(row).into()),
         SiteId::TYPE => crm::readable_site(op, loaders, SiteId(key)).await?.map(|row| Site(row).into()),
         WorkItemId::TYPE => loaders.find(Waiting(WorkItemId(key))).await?.map(Node::from),

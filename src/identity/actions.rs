@@ -16,7 +16,7 @@ use super::{
     rules,
 };
 use crate::{
-    action::{Call, Common},
+    action::{Call, Common, Request},
     authz::{Permission, Place},
     error::{Error, Result},
     op::Op,
@@ -36,6 +36,11 @@ fn permitted(op: &Op, call: &Call, permission: Permission, place: &Place, roles:
     let theirs = op.app.policy().view.rights(roles.iter().map(String::as_str));
     let within = || reach.covers(place) && rules::reaches_no_further(&theirs, &grant.rights);
     if reach.all || within() { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+/// A request whose fingerprint tells in whose name it is made and what the caller saw, too.
+fn request<'c>(mutation: &'static str, call: &'c Call, input: &impl std::fmt::Debug) -> Request<'c> {
+    Request::new(mutation, call, &(input, call.on_behalf_of, call.expected_version))
 }
 
 /// The caller decides on what they saw (G-12).

@@ -104,7 +104,8 @@ async fn read(app: &App, bearer: Bearer) -> Result<Option<Known>> {
 pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Caller>> {
     let now = app.clock.now();
     let bearer = app.issuer.read(token, now).ok_or(Error::Unauthenticated)?;
-    let known = app.directory.find(app, bearer).await?.filter(|k| k.expires_at > now).ok_or(Error::Unauthenticated)?;
+    let holds = |known: &Arc<Known>| known.expires_at > now && known.person.id == bearer.person;
+    let known = app.directory.find(app, bearer).await?.filter(holds).ok_or(Error::Unauthenticated)?;
     let today = calendar::paris_day(now);
     let absent =
         known.mandates.iter().filter(|m| m.first_day <= today && today <= m.last_day).map(|m| (m.id, m.absent.clone()));

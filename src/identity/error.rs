@@ -33,6 +33,8 @@ pub enum Access {
     },
     /// The refresh token is unknown, used before, or its session has ended.
     SessionEnded,
+    /// The caller's session ended while they signed out.
+    SignedOut,
     /// The new password is too short.
     PasswordTooShort {
         /// Where it stands in the input.
@@ -162,7 +164,7 @@ impl Access {
         match self {
             Self::WrongCredentials | Self::WrongPassword => "WRONG_CREDENTIALS",
             Self::TooManyAttempts { .. } => "TOO_MANY_ATTEMPTS",
-            Self::SessionEnded => "SESSION_ENDED",
+            Self::SessionEnded | Self::SignedOut => "SESSION_ENDED",
             Self::PasswordTooShort { .. } => "PASSWORD_TOO_SHORT",
         }
     }
@@ -171,7 +173,7 @@ impl Access {
         match self {
             Self::WrongCredentials => "password",
             Self::WrongPassword => "currentPassword",
-            Self::TooManyAttempts { .. } => "",
+            Self::SignedOut | Self::TooManyAttempts { .. } => "",
             Self::SessionEnded => "refreshToken",
             Self::PasswordTooShort { field } => field,
         }
@@ -191,7 +193,7 @@ impl Access {
                 "Trop de tentatives avec un mot de passe incorrect ; réessayez dans {seconds} s.",
                 "Too many attempts with a wrong password; try again in {seconds} s."
             ),
-            Self::SessionEnded => both!(
+            Self::SessionEnded | Self::SignedOut => both!(
                 "Cette session est terminée ; connectez-vous à nouveau.",
                 "This session has ended; sign in again."
             ),

@@ -120,7 +120,7 @@ impl Filter for PersonFilter {
 /// Given and family name, as people are shown.
 fn full_name() -> SimpleExpr {
     let joined = |a: SimpleExpr, b: SimpleExpr| a.binary(BinOper::Custom("||"), b);
-    let given = joined(person::Column::GivenName.into_simple_expr(), Expr::val(" ").into());
+    let given = joined(person::Column::GivenName.into_simple_expr(), Expr::val(" "));
     joined(given, person::Column::FamilyName.into_simple_expr())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::entity::{
     identity::{deputy, person},
-    vocabulary::{DeputyId, Language, RegionId},
+    vocabulary::{DelegationId, DeputyId, Language, RegionId},
 };
 use async_graphql::{Context, Object, Result};
 use sea_orm::{IntoSimpleExpr, QueryFilter, Select, sea_query::Order};
@@ -15,7 +15,7 @@ use super::{
     types::{self, Delegation, Deputy, PermissionGrant, Person, Region, Role},
 };
 use crate::{
-    authz::{Caller, Permission},
+    authz::{Caller, Permission, Place},
     error,
     graphql::{
         connection::{Connection, KeyValue, Paging, SortKey, page},
@@ -150,6 +150,28 @@ async fn mandates_of(op: &Op, current: bool, paging: &Paging) -> error::Result<C
 pub async fn mandate(op: &Op, id: DeputyId) -> error::Result<Option<Deputy>> {
     let reach = op.sees(Permission::NameDeputy);
     Ok(store::mandate_within(&op.conn(), id, &reach, op.me()?).await?.map(Deputy))
+}
+
+/// A delegation by key, where the caller sees it in the network.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn delegation(op: &Op, loaders: &Loaders, id: DelegationId) -> error::Result<Option<Delegation>> {
+    let Some(row) = loaders.find(id).await? else { return Ok(None) };
+    let place = Place { owner: None, delegation: Some(id), region: Some(row.region_id) };
+    Ok(op.sees(Permission::ReadNetwork).covers(&place).then_some(Delegation(row)))
+}
+
+/// A region by key, where the caller sees it in the network.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn region(op: &Op, loaders: &Loaders, id: RegionId) -> error::Result<Option<Region>> {
+    let place = Place { owner: None, delegation: None, region: Some(id) };
+    if !op.sees(Permission::ReadNetwork).covers(&place) {
+        return Ok(None);
+    }
+    Ok(loaders.find(id).await?.map(Region))
 }
 
 /// A role by its code.

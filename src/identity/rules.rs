@@ -25,9 +25,8 @@ pub enum Lacking {
 #[must_use]
 pub fn lacking(rights: &Rights, place: &Place) -> Vec<Lacking> {
     let reaches = |permission: Permission, scope: Scope| rights.scopes(permission).contains(scope);
-    let in_delegation = |&p: &Permission| {
-        reaches(p, Scope::Delegation) || (reaches(p, Scope::Own) && !PERSONAL.contains(&p))
-    };
+    let in_delegation =
+        |&p: &Permission| reaches(p, Scope::Delegation) || (reaches(p, Scope::Own) && !PERSONAL.contains(&p));
     let needs_delegation = Permission::ALL.iter().any(in_delegation);
     let needs_region = Permission::ALL.iter().any(|&p| reaches(p, Scope::Region));
     let missing = [
@@ -86,9 +85,8 @@ pub fn against_mandate(asked: &Asked, today: NaiveDate, same_pair: &[deputy::Mod
     } else if asked.last_day < today {
         refusals.push(Mandate::PeriodPassed { today });
     }
-    let overlaps = |m: &&deputy::Model| {
-        m.ended_at.is_none() && m.first_day <= asked.last_day && asked.first_day <= m.last_day
-    };
+    let overlaps =
+        |m: &&deputy::Model| m.ended_at.is_none() && m.first_day <= asked.last_day && asked.first_day <= m.last_day;
     if let Some(earlier) = same_pair.iter().find(overlaps) {
         refusals.push(Mandate::Overlaps { first_day: earlier.first_day, last_day: earlier.last_day });
     }

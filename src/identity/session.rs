@@ -152,24 +152,26 @@ pub async fn refresh(op: &Op, token: &str) -> Done<Tokens, Refusal> {
 /// Ends the caller's session; it is over at once, on every process and open socket.
 ///
 /// # Errors
-/// When the database cannot be written.
+/// A refusal where it ended at this very moment.
 pub async fn sign_out(op: &Op) -> Done<(), Refusal> {
     let session = op.caller()?.session;
     let conn = op.begin().await?;
-    end(op, &conn, session, "signed out").await?;
+    let ended = end(op, &conn, session, "signed out").await?;
     conn.commit().await?;
     op.app.directory.forget();
     op.app.outbox.wake();
-    Ok(())
+    if ended { Ok(()) } else { refused(Access::SignedOut.into()) }
 }
 
-async fn end(op: &Op, conn: &Conn, session: SessionId, why: &str) -> Result<()> {
-    if store::revoke_session(conn, session, op.now).await? {
+/// Ends a session; whether it was open.
+async fn end(op: &Op, conn: &Conn, session: SessionId, why: &str) -> Result<bool> {
+    let ended = store::revoke_session(conn, session, op.now).await?;
+    if ended {
         let mut event = Event::new("identity.session_ended", Subject { kind: "Session", id: session.0 });
         event.reason = Some(why.to_owned());
         outbox::record(op, conn, &Call::default(), event).await?;
     }
-    Ok(())
+    Ok(ended)
 }
 
 fn fingerprint(token: &str) -> String {

@@ -131,11 +131,7 @@ pub async fn insert_session(conn: &impl ConnectionTrait, row: session::ActiveMod
 }
 
 /// Ends a session; whether it was open.
-pub async fn revoke_session(
-    conn: &impl ConnectionTrait,
-    id: SessionId,
-    at: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+pub async fn revoke_session(conn: &impl ConnectionTrait, id: SessionId, at: DateTime<Utc>) -> Result<bool, DbErr> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(at))
         .filter(session::Column::Id.eq(id))
@@ -221,11 +217,7 @@ pub async fn roles_of_active(conn: &impl ConnectionTrait) -> Result<HashMap<Pers
 }
 
 /// Whether somebody else has an e-mail address.
-pub async fn is_email_taken(
-    conn: &impl ConnectionTrait,
-    email: &str,
-    except: Option<PersonId>,
-) -> Result<bool, DbErr> {
+pub async fn is_email_taken(conn: &impl ConnectionTrait, email: &str, except: Option<PersonId>) -> Result<bool, DbErr> {
     Ok(person_by_email(conn, email).await?.is_some_and(|p| Some(p.id) != except))
 }
 
@@ -272,7 +264,8 @@ pub async fn set_roles(conn: &impl ConnectionTrait, person: PersonId, codes: &[S
     if codes.is_empty() {
         return Ok(());
     }
-    let rows = codes.iter().map(|code| person_role::ActiveModel { person_id: Set(person), role_code: Set(code.clone()) });
+    let rows =
+        codes.iter().map(|code| person_role::ActiveModel { person_id: Set(person), role_code: Set(code.clone()) });
     person_role::Entity::insert_many(rows).exec_without_returning(conn).await.map(drop)
 }
 
@@ -371,14 +364,11 @@ pub fn active_within(reach: &Reach) -> Select<person::Entity> {
 #[must_use]
 pub fn mandates_within(reach: &Reach, deputy: PersonId, from: Option<NaiveDate>) -> Select<deputy::Entity> {
     let absent = people_within(reach).select_only().column(person::Column::Id).into_query();
-    let concerned = Condition::any()
-        .add(deputy::Column::AbsentId.in_subquery(absent))
-        .add(deputy::Column::DeputyId.eq(deputy));
+    let concerned =
+        Condition::any().add(deputy::Column::AbsentId.in_subquery(absent)).add(deputy::Column::DeputyId.eq(deputy));
     let mandates = deputy::Entity::find().filter(concerned);
     match from {
-        Some(day) => {
-            mandates.filter(deputy::Column::EndedAt.is_null()).filter(deputy::Column::LastDay.gte(day))
-        }
+        Some(day) => mandates.filter(deputy::Column::EndedAt.is_null()).filter(deputy::Column::LastDay.gte(day)),
         None => mandates,
     }
 }

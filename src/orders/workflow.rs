@@ -405,3 +405,205 @@ pub fn lowered(
         refusals.into_iter().map(refusal).collect()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use ::entity::{
+        budgets::{budget_year, envelope},
+        vocabulary::{
+            AccountId, ActionType, BudgetYearStatus, DelegationId, EnvelopeId, EnvelopeKind, LedgerKind, OrderKind,
+            RegionId,
+        },
+    };
+    use chrono::{TimeZone, Utc};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        budgets::{Envelopes, Posting},
+        orders::draft::{self, Origin},
+    };
+
+    const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 3, 16).expect("a day");
+
+    fn year() -> budget_year::Model {
+        budget_year::Model {
+            year: 2026,
+            status: BudgetYearStatus::Open,
+            auto_standard_below: Money::euros(500),
+            auto_custom_below: Money::euros(200),
+            refund_maximum: 3_000,
+            gift_cheques_maximum: 3_000,
+            custom_minimum: 3_000,
+            standard_minimum: 1_000,
+            standard_closes_on: NaiveDate::from_ymd_opt(2026, 12, 31).unwrap(),
+            custom_closes_on: NaiveDate::from_ymd_opt(2026, 12, 10).unwrap(),
+            receipt_due_months: 1,
+            version: 1,
+        }
+    }
+
+    fn envelope(key: i64, kind: EnvelopeKind, allocated: i64) -> envelope::Model {
+        let zero = Money::ZERO;
+        envelope::Model {
+            id: EnvelopeId(key),
+            year: 2026,
+            kind,
+            region_id: Some(RegionId(1)),
+            delegation_id: None,
+            person_id: None,
+            allocated: Money(allocated),
+            committed: zero,
+            consumed: zero,
+            used_refund: zero,
+            used_gift_cheques: zero,
+            used_custom: zero,
+            used_standard: zero,
+            version: 1,
+        }
+    }
+
+    /// Posts as the ledger does, and checks what the database would.
+    fn post(envelope: &mut envelope::Model, posting: &Posting) {
+        let sign = |amount: Money| if posting.kind == LedgerKind::Release { -amount } else { amount };
+        let moved = sign(posting.amount);
+        match posting.kind {
+            LedgerKind::Commitment | LedgerKind::Release => envelope.committed += moved,
+            LedgerKind::Consumption => envelope.consumed += moved,
+            LedgerKind::Allocation | LedgerKind::Transfer | LedgerKind::ClawBack => {
+                unreachable!("orders do not allocate")
+            }
+        }
+        let used = match posting.family {
+            Some(::entity::vocabulary::BudgetFamily::Refund) => &mut envelope.used_refund,
+            Some(::entity::vocabulary::BudgetFamily::GiftCheques) => &mut envelope.used_gift_cheques,
+            Some(::entity::vocabulary::BudgetFamily::Custom) => &mut envelope.used_custom,
+            Some(::entity::vocabulary::BudgetFamily::Standard) => &mut envelope.used_standard,
+            None => return,
+        };
+        *used += moved;
+    }
+
+    fn order(action: ActionType, total: i64, rr: i64, partner: i64) -> order::Model {
+        let now = Utc.with_ymd_and_hms(2026, 3, 16, 9, 0, 0).unwrap();
+        let origin = Origin {
+            owner: PersonId(1),
+            delegation: DelegationId(1),
+            region: RegionId(1),
+            author: PersonId(1),
+            authored_for: None,
+            now,
+        };
+        let empty = draft::empty(origin, OrderKind::Custom, 2026, AccountId(1));
+        let shares = Shares { total: Money(total), rr: Money(rr), partner: Money(partner) };
+        rules::with_shares(order::Model { action_type: Some(action), documents: -1, ..empty }, shares)
+    }
+
+    /// What may be tried: an action and a cost where it is a completion.
+    fn attempts() -> impl Strategy<Value = Vec<(usize, Action, i64)>> {
+        let actions = prop::sample::select(&Action::ALL[..]);
+        prop::collection::vec((0..4_usize, actions, 0..60_000_i64), 1..60)
+    }
+
+    fn portfolio() -> impl Strategy<Value = Vec<order::Model>> {
+        let actions = prop::sample::select(vec![
+            ActionType::Refund,
+            ActionType::Sponsorship,
+            ActionType::Mailing,
+            ActionType::GiftCheques,
+        ]);
+        let one = (actions, 1..50_000_i64, 0..10_000_i64, 0..10_000_i64)
+            .prop_map(|(action, own, rr, partner)| order(action, own + rr + partner, rr, partner));
+        prop::collection::vec(one, 4)
+    }
+
+    /// Takes an action as the use cases do, where the rules let it.
+    fn attempt(order: &order::Model, action: Action, cost: Money, facts: &Facts) -> Option<order::Model> {
+        at_step(action, order, |_| true).ok()?;
+        let actor = Actor { person: PersonId(9), name: InNameOf::Self_ };
+        let budget_only = |r: &Refusal| {
+            !matches!(
+                r,
+                Refusal::DetailsIncomplete { .. } | Refusal::ChallengeIncomplete { .. } | Refusal::BrokerNotInPortfolio
+            )
+        };
+        if blockers(action, order, facts, actor, TODAY).iter().any(budget_only) {
+            return None;
+        }
+        let mut after = order::Model { status: next(action, order), ..order.clone() };
+        match action {
+            Action::Submit => {
+                let submission = submit(order, facts);
+                after.status = submission.status;
+                after.committed = submission.committed;
+            }
+            Action::Approve if order.status == OrderStatus::PendingRr => {
+                (after.committed, after.rr_committed) = (rules::own_share(order), order.rr_share);
+            }
+            Action::Reject | Action::Return | Action::Cancel => {
+                (after.committed, after.rr_committed) = (Money::ZERO, Money::ZERO);
+            }
+            Action::Complete => {
+                if !completion(order, facts, cost).is_empty() {
+                    return None;
+                }
+                (after.committed, after.rr_committed, after.actual_cost) = (Money::ZERO, Money::ZERO, Some(cost));
+            }
+            Action::Update
+            | Action::Duplicate
+            | Action::Approve
+            | Action::ReleaseGiftCheques
+            | Action::SendProof
+            | Action::ApproveProof
+            | Action::RequestProofChanges
+            | Action::RecordResults
+            | Action::RecordChequesReceived
+            | Action::AttachFile
+            | Action::RemoveAttachment
+            | Action::DeclareReceiptInvalid => {}
+        }
+        Some(after)
+    }
+
+    proptest! {
+        /// No sequence of actions overspends an envelope, loses a cent, or breaks a maximum.
+        #[test]
+        fn b4_no_sequence_overspends_or_loses_a_cent(mut orders in portfolio(), attempts in attempts()) {
+            let mut own = envelope(1, EnvelopeKind::Delegate, 100_000);
+            let mut region = envelope(2, EnvelopeKind::Region, 15_000);
+            for (which, action, cost) in attempts {
+                let envelopes = Envelopes { delegate: Some(own.clone()), region: Some(region.clone()) };
+                let facts = Facts { year: Some(year()), envelopes: envelopes.clone(), ..Facts::default() };
+                let Some(after) = attempt(&orders[which], action, Money(cost), &facts) else { continue };
+                for posting in rules::postings(&orders[which], &after, &envelopes) {
+                    post(if posting.envelope == own.id { &mut own } else { &mut region }, &posting);
+                }
+                orders[which] = after;
+                for envelope in [&own, &region] {
+                    prop_assert!(envelope.committed >= Money::ZERO && envelope.consumed >= Money::ZERO);
+                    prop_assert!(envelope.committed + envelope.consumed <= envelope.allocated, "overspent: {envelope:?}");
+                }
+                let promised: Money = orders.iter().map(|o| o.committed).sum();
+                prop_assert_eq!(promised, own.committed);
+                let spent: Money = orders.iter().filter_map(|o| Some(rules::shares(o).at_actual_cost(o.actual_cost?).delegation())).sum();
+                prop_assert_eq!(spent, own.consumed);
+                prop_assert_eq!(own.used_refund + own.used_gift_cheques + own.used_custom + own.used_standard, own.committed + own.consumed);
+                prop_assert!(own.used_refund.0 * 10_000 <= own.allocated.0 * 3_000);
+                prop_assert!(own.used_gift_cheques.0 * 10_000 <= own.allocated.0 * 3_000);
+            }
+        }
+
+        /// Every action leads only where the table lets some action go on from, or to an end.
+        #[test]
+        fn every_step_of_the_table_leads_into_the_table(action in prop::sample::select(&Action::ALL[..]), kind in 0..4_usize) {
+            let actions = [ActionType::Refund, ActionType::Sponsorship, ActionType::Mailing, ActionType::GiftCheques];
+            for status in action.statuses() {
+                let from = order::Model { status, ..order(actions[kind], 100, 0, 0) };
+                let to = next(action, &from);
+                let ends = matches!(to, OrderStatus::Rejected | OrderStatus::Cancelled);
+                prop_assert!(ends || Action::ALL.into_iter().any(|a| a != Action::Duplicate && a.statuses().contains(&to)));
+                prop_assert_eq!(waits_for(&order::Model { status: to, ..from.clone() }).is_empty(), !is_open(to));
+            }
+        }
+    }
+}

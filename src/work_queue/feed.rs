@@ -26,6 +26,7 @@ use tokio::{
 
 use super::{
     moves::Moves,
+    shown::Answers,
     store,
     view::{Route, View},
 };
@@ -93,28 +94,38 @@ pub(super) struct News {
 pub(super) struct Snapshot {
     ids: Vec<WorkItemId>,
     rows: OnceCell<(Instant, HashMap<WorkItemId, work_item::Model>)>,
+    answers: Arc<Answers>,
+}
+
+/// A row as it is now.
+#[derive(Debug)]
+pub(super) struct Now {
+    pub(super) row: work_item::Model,
+    /// Answers about it that others may have been given; none where the row was read for one alone.
+    pub(super) answers: Option<Arc<Answers>>,
 }
 
 impl Snapshot {
     /// Rows yet to be read.
     pub(super) fn of(ids: Vec<WorkItemId>) -> Arc<Self> {
-        Arc::new(Self { ids, rows: OnceCell::new() })
+        Arc::new(Self { ids, rows: OnceCell::new(), answers: Arc::default() })
     }
 
     /// Rows that were just read.
     pub(super) fn taken(rows: Vec<work_item::Model>) -> Arc<Self> {
-        let ids = rows.iter().map(|row| row.id).collect();
-        Arc::new(Self { ids, rows: OnceCell::new_with(Some((Instant::now(), by_id(rows)))) })
+        let rows = OnceCell::new_with(Some((Instant::now(), by_id(rows))));
+        Arc::new(Self { ids: Vec::new(), rows, answers: Arc::default() })
     }
 
     /// A row as it is now; nothing where it is gone.
-    pub(super) async fn row(&self, conn: &Conn, id: WorkItemId) -> Result<Option<work_item::Model>, DbErr> {
+    pub(super) async fn row(&self, conn: &Conn, id: WorkItemId) -> Result<Option<Now>, DbErr> {
         let read = async || Ok::<_, DbErr>((Instant::now(), by_id(store::items(conn, &self.ids).await?)));
         let (at, rows) = self.rows.get_or_try_init(read).await?;
         if at.elapsed() <= FRESH {
-            return Ok(rows.get(&id).cloned());
+            return Ok(rows.get(&id).map(|row| Now { row: row.clone(), answers: Some(self.answers.clone()) }));
         }
-        Ok(store::items(conn, &[id]).await?.pop())
+        let alone = store::items(conn, &[id]).await?.pop();
+        Ok(alone.map(|row| Now { row, answers: None }))
     }
 }
 

@@ -13,8 +13,9 @@ use ::entity::vocabulary::{WorkItemId, WorkKind};
 use sea_orm::Condition;
 
 use super::{
-    feed::{Arrival, Cursor, Place, Seat, Snapshot, WHOLE},
+    feed::{Arrival, Cursor, Now, Place, Seat, Snapshot, WHOLE},
     moves::{Audience, Move, Moves},
+    shown::{self, Shape, Shown},
     store,
     types::{WorkItem, WorkQueueChange, WorkQueueEvent, only},
     view::{View, audience},
@@ -42,6 +43,9 @@ pub(super) struct Follower {
     view: View,
     /// Fingerprint of all that waits for the caller.
     print: u32,
+    shape: Shape,
+    /// With whom the caller shares answers.
+    audience: shown::Audience,
     /// What the caller was shown before their rights changed, for a while.
     former: Option<Former>,
     seat: Seat,
@@ -90,7 +94,12 @@ struct Message {
 
 impl Follower {
     /// Follows from a cursor on, or from now on.
-    pub(super) async fn new(live: LiveCaller, after: Option<String>, kinds: Option<OneOf<WorkKind>>) -> Result<Self> {
+    pub(super) async fn new(
+        live: LiveCaller,
+        after: Option<String>,
+        kinds: Option<OneOf<WorkKind>>,
+        shape: Shape,
+    ) -> Result<Self> {
         let op = live.op().ok_or(Error::Unauthenticated)?;
         let caller = op.caller()?.clone();
         let (view, print) = views(&caller, kinds.as_ref());
@@ -101,8 +110,9 @@ impl Follower {
             None => ((end, WHOLE), false),
             Some(text) => (begin(&text, end, print)?, true),
         };
+        let audience = shown::Audience::of(&caller, shape);
         let messages = VecDeque::new();
-        Ok(Self { live, kinds, caller, view, print, former: None, seat, done, behind, messages })
+        Ok(Self { live, kinds, caller, view, print, shape, audience, former: None, seat, done, behind, messages })
     }
 
     /// The next event; nothing where nobody is signed in any more.
@@ -138,6 +148,7 @@ impl Follower {
     async fn turn(&mut self, op: &Op) -> Result<()> {
         let caller = op.caller()?.clone();
         let (view, print) = views(&caller, self.kinds.as_ref());
+        self.audience = shown::Audience::of(&caller, self.shape);
         self.caller = caller;
         let former_print = std::mem::replace(&mut self.print, print);
         if view == self.view {
@@ -235,12 +246,14 @@ impl Follower {
     /// Reads and authorises the item again: what is gone or out of sight by now has been removed.
     async fn tell(&self, op: Arc<Op>, message: Message) -> Result<Live<WorkQueueEvent>> {
         let Message { change, item: id, cursor, snapshot } = message;
-        let item = match change {
+        let now = match change {
             WorkQueueChange::Removed => None,
-            WorkQueueChange::Added | WorkQueueChange::Updated => {
-                snapshot.row(&op.conn(), id).await?.and_then(|row| WorkItem::seen(row, &self.view))
-            }
+            WorkQueueChange::Added | WorkQueueChange::Updated => snapshot.row(&op.conn(), id).await?,
         };
+        let item = now.and_then(|Now { row, answers }| {
+            let shared = answers.map(|answers| (answers, self.shape, self.audience));
+            Some(Shown::new(WorkItem::seen(row, &self.view)?, shared))
+        });
         let change = if item.is_some() { change } else { WorkQueueChange::Removed };
         Ok(Live::new(op, WorkQueueEvent::new(change, id, item, cursor)))
     }

@@ -4,7 +4,7 @@ use ::entity::vocabulary::WorkKind;
 use async_graphql::{Context, InputObject, Result, Subscription};
 use futures_util::stream::{self, Stream};
 
-use super::{follower::Follower, types::WorkQueueEvent};
+use super::{follower::Follower, shown::Shape, types::WorkQueueEvent};
 use crate::{
     graphql::{
         filter::OneOf,
@@ -39,7 +39,8 @@ impl WorkQueueSubscription {
         #[graphql(desc = "Which items.")] filter: Option<WorkQueueChangedFilter>,
     ) -> Result<impl Stream<Item = Result<Live<WorkQueueEvent>>>> {
         let op = op(ctx).clone();
-        let follower = Follower::new(LiveCaller::of(ctx)?, after, filter.and_then(|f| f.kind)).await.told(&op)?;
+        let (live, kinds, shape) = (LiveCaller::of(ctx)?, filter.and_then(|f| f.kind), Shape::of(ctx));
+        let follower = Follower::new(live, after, kinds, shape).await.told(&op)?;
         Ok(stream::unfold(Some(follower), move |follower| {
             let op = op.clone();
             async move {

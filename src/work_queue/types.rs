@@ -13,7 +13,9 @@ use sea_orm::{
 
 use super::{
     feed::Cursor,
-    labels, store,
+    labels,
+    shown::Shown,
+    store,
     view::{View, audience},
 };
 use crate::{
@@ -339,13 +341,13 @@ pub struct WorkQueueEvent {
     /// Global id of the item.
     item_id: ID,
     /// The item as it is now; none where it was removed.
-    item: Option<WorkItem>,
+    item: Option<Shown>,
     /// Place in the feed: a client that comes back gives its last one as `after`.
     cursor: String,
 }
 
 impl WorkQueueEvent {
-    pub(super) fn new(change: WorkQueueChange, id: WorkItemId, item: Option<WorkItem>, cursor: Cursor) -> Self {
+    pub(super) fn new(change: WorkQueueChange, id: WorkItemId, item: Option<Shown>, cursor: Cursor) -> Self {
         Self { change, item_id: global(id), item, cursor: cursor.to_string() }
     }
 }

@@ -86,12 +86,6 @@ impl TestApp {
         self.person(name).token.expect("a token")
     }
 
-    /// A bearer token of this moment: those of the beginning expire with the clock.
-    pub async fn fresh_token(&self, name: &'static str) -> String {
-        let fresh = network::sign_in_everybody(&self.app).await;
-        fresh.into_iter().find(|(known, _)| *known == name).map(|(_, token)| token).expect("somebody of the network")
-    }
-
     /// Delegate in Lille.
     pub fn delegate(&self) -> Client<'_> {
         self.person("delegate")
@@ -172,6 +166,9 @@ fn settings(url: &str, data: &std::path::Path) -> Settings {
         database_url: Some(url.to_owned()),
         port: Some(0),
         server_timing: Some(true),
+        // Tests move the clock by months; what expires has tests of its own.
+        access_token_seconds: Some(10 * 365 * 86_400),
+        session_days: Some(10 * 365),
         ..Partial::default()
     };
     Settings::resolve(&flags, &Partial::default(), &Partial::default())

@@ -173,9 +173,8 @@ async fn g18_an_address_takes_one_file_once(backend: Backend) {
     let unknown = Awaited { id: String::new(), url: "/files/uploads/guessed".into() };
     assert_eq!(told(send(&app, &unknown, PDF).await).await, (404, "NOT_FOUND".into()));
     assert_eq!(request(&app, Method::GET, &upload.url).send().await.expect("an answer").status(), 405);
-    app.clock.set(monday() + chrono::Duration::hours(1));
     let late = awaited(&app.delegate(), "scan.pdf", PDF).await;
-    app.clock.set(monday() + chrono::Duration::hours(2));
+    app.clock.set(monday() + chrono::Duration::hours(1));
     assert_eq!(told(send(&app, &late, PDF).await).await, (410, "UPLOAD_EXPIRED".into()));
     assert_eq!(stored(&app).await, 1);
 }

@@ -129,7 +129,7 @@ impl Site {
 
     pub async fn sign_out(&self, token: &str) {
         let answer =
-            self.ask(Some(token), json!({ "query": "mutation { signOut(input: {}) { userErrors { code } } }" })).await;
+            self.ask(Some(token), json!({ "query": "mutation { signOut(input: {}) { userErrors { message } } }" })).await;
         assert_eq!(answer.body["data"]["signOut"]["userErrors"], json!([]), "{answer:?}");
     }
 
@@ -310,8 +310,8 @@ async fn malformed_requests_are_told_why(backend: Backend) {
         assert_eq!(answer.status, status, "{body} {answer:?}");
         assert!(hint.is_empty() || answer.message().contains(hint), "{body} {answer:?}");
     }
-    let french = site.post("[]").header(header::ACCEPT_LANGUAGE, "fr");
-    assert!(Answer::of(french).await.message().contains("lots"));
+    let french = site.http.post(format!("http://{}/graphql", site.address)).header(header::CONTENT_TYPE, "application/json");
+    assert!(Answer::of(french.body("[]")).await.message().contains("lots"), "French is the usual language");
 }
 
 async fn only_json_is_taken(backend: Backend) {
@@ -361,7 +361,7 @@ async fn queries_may_come_by_get_and_nothing_else(backend: Backend) {
     }
     assert_eq!(get(&[]).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(get(&[("query", "{ __typename }"), ("query", "{ __typename }")]).await.status, StatusCode::BAD_REQUEST);
-    let mutation = "query A { __typename } mutation B { signOut(input: {}) { userErrors { code } } }";
+    let mutation = "query A { __typename } mutation B { signOut(input: {}) { userErrors { message } } }";
     let answer = get(&[("query", mutation), ("operationName", "B")]).await;
     assert_eq!(
         (answer.status, &answer.headers[header::ALLOW]),
@@ -380,7 +380,7 @@ async fn without_a_token_only_signing_in_exists(backend: Backend) {
         "{ nothingOfTheSort }",
         "{ __typename viewer { user { code } } }",
         "{ ...F } fragment F on Query { ... { viewer { user { code } } } }",
-        "mutation { signOut(input: {}) { userErrors { code } } }",
+        "mutation { signOut(input: {}) { userErrors { message } } }",
         "subscription { workQueueChanged { change } }",
         "mutation { createOrder(input: {}) { order { id } } }",
     ] {
@@ -397,7 +397,7 @@ async fn without_a_token_only_signing_in_exists(backend: Backend) {
     let names = schema.body["data"].to_string();
     assert!(names.contains("signIn") && names.contains("refreshSession"), "{names}");
     for foreign in ["viewer", "signOut", "Order", "workQueue", "Person", "Delegation", "requires"] {
-        assert!(!names.contains(foreign), "{foreign} in {names}");
+        assert!(!names.contains(&format!("\"{foreign}\"")), "{foreign} in {names}");
     }
     let unknown = site.ask(None, json!({ "query": "{ __type(name: \"Order\") { name } }" })).await;
     assert_eq!(unknown.body, json!({ "data": { "__type": null } }));
@@ -505,7 +505,7 @@ pub fn excessive() -> Vec<(&'static str, Value)> {
         ("directives", query(format!("{{ __typename {} }}", "@skip(if: false) ".repeat(250)))),
         ("depth", query(nested("{ a ", "}", 25))),
         ("introspection_depth", query(format!("{{ __schema {{ queryType {{ {} name {} }} }} }}", "ofType { ".repeat(30), "} ".repeat(30)))),
-        ("introspection", query("{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }".into())),
+        ("introspection", query("{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }".into())),
         ("introspection", query(format!("{{ {often} }}"))),
         ("complexity", query("{ a(first: 100) { nodes { b(first: 100) { nodes { c d } } } } }".into())),
         ("values", with(json!(vec!["x"; 60_000]))),
@@ -673,7 +673,7 @@ async fn slow_clients_are_not_waited_for(backend: Backend) {
     assert!(body.starts_with("HTTP/1.1 408") && body.contains("body_seconds"), "{body}");
     let idle = send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(idle.starts_with("HTTP/1.1 200"), "{idle}");
-    let huge = send(&format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx-huge: {}\r\n\r\n", "x".repeat(100_000))).await;
+    let huge = send(&format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx-huge: {}\r\n\r\n", "x".repeat(300_000))).await;
     assert!(huge.is_empty() || huge.starts_with("HTTP/1.1 4"), "{huge}");
 }
 

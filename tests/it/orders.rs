@@ -283,9 +283,8 @@ async fn o8_an_overdue_receipt_blocks_and_its_arrival_unblocks(backend: Backend)
     app.clock.set(noon(2026, 4, 16));
     app.delegate().submit(&app.delegate().draft(leaflets(11)).await).await.good();
     app.clock.set(noon(2026, 4, 17));
-    let app_ = &app;
-    let delegate = Client { token: Some(app_.fresh_token("delegate").await), ..app_.delegate() };
-    let pdv = Client { token: Some(app_.fresh_token("pdv").await), ..app_.pdv() };
+    let delegate = app.delegate();
+    let pdv = app.pdv();
     let reply = app.nothing_moves(delegate.submit(&next)).await.refused(&["RECEIPT_OVERDUE"]);
     assert_eq!(reply.payload()["userErrors"][0]["details"]["orders"][0]["number"], json!(order.number().unwrap()));
     let order = delegate.see(&order).await.unwrap();
@@ -311,10 +310,10 @@ async fn o10_closing_dates(backend: Backend) {
     let last_year = app.delegate().draft(but(leaflets(10), json!({ "year": 2025 }))).await;
     app.nothing_moves(app.delegate().submit(&last_year)).await.refused(&["YEAR_CLOSED"]);
     app.clock.set(noon(2026, 12, 11));
-    let delegate = Client { token: Some(app.fresh_token("delegate").await), ..app.delegate() };
+    let delegate = app.delegate();
     app.nothing_moves(delegate.submit(&custom)).await.refused(&["SUBMISSION_CLOSED"]);
     app.clock.set(noon(2026, 12, 31));
-    let delegate = Client { token: Some(app.fresh_token("delegate").await), ..app.delegate() };
+    let delegate = app.delegate();
     delegate.submit(&standard).await.good();
 }
 

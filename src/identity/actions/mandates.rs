@@ -6,9 +6,9 @@ use ::entity::{
 };
 use sea_orm::ActiveValue::Set;
 
-use super::{overtaken, permitted, place_of, settled, unchanged};
+use super::{overtaken, permitted, place_of, request, settled, unchanged};
 use crate::{
-    action::{Call, Request, perform},
+    action::{Call, perform},
     authz::{InNameOf, Permission},
     db::Conn,
     error::Error,
@@ -28,7 +28,7 @@ use crate::{
 /// Every rule that the mandate breaks; [`Error::Forbidden`] for people whom the caller's right does not
 /// reach, or reaches only as somebody's deputy who would hand their mandate on.
 pub async fn name_deputy(op: &Op, call: &Call, asked: &Asked) -> Done<DeputyId, Refusal> {
-    let request = Request::new("nameDeputy", call, asked);
+    let request = request("nameDeputy", call, asked);
     settled(op, call, perform(op, &request, |tx| name(op, tx, call, asked)).await)
 }
 
@@ -76,7 +76,7 @@ fn mandate(op: &Op, asked: &Asked) -> Result<deputy::ActiveModel, Error> {
 /// # Errors
 /// A refusal where it has ended already; [`Error::NotFound`] where it does not concern the caller.
 pub async fn end_deputy(op: &Op, call: &Call, id: DeputyId) -> Done<DeputyId, Refusal> {
-    let request = Request::new("endDeputy", call, &id);
+    let request = request("endDeputy", call, &id);
     settled(op, call, perform(op, &request, |tx| end(op, tx, call, id)).await)
 }
 

@@ -6,9 +6,9 @@ use ::entity::{
 };
 use serde_json::json;
 
-use super::{hashed, overtaken, place_of, settled, too_short, unchanged};
+use super::{hashed, overtaken, place_of, request, settled, too_short, unchanged};
 use crate::{
-    action::{Call, Request, perform},
+    action::{Call, perform},
     authz::Permission,
     db::Conn,
     error::{Error, Result},
@@ -48,7 +48,7 @@ pub async fn update_settings(op: &Op, call: &Call, settings: &Settings) -> Done<
         Some(_) => Some(renewal(op, settings).await?),
         None => None,
     };
-    let request = Request::new("updateSettings", call, settings);
+    let request = request("updateSettings", call, settings);
     settled(op, call, perform(op, &request, |tx| update(op, tx, call, settings, renewal.as_ref())).await)
 }
 

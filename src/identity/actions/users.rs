@@ -10,9 +10,9 @@ use sea_orm::ActiveValue::Set;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{hashed, overtaken, permitted, place_of, settled, too_short, unchanged};
+use super::{hashed, overtaken, permitted, place_of, request, settled, too_short, unchanged};
 use crate::{
-    action::{Call, Request, perform},
+    action::{Call, perform},
     authz::{ANONYMOUS, ANYONE, Permission, Place, Policy, policy},
     db::Conn,
     error::{Error, Result, is_duplicate},
@@ -200,7 +200,7 @@ async fn region(
 /// Every rule that the account breaks.
 pub async fn create_user(op: &Op, call: &Call, new: &NewUser) -> Done<PersonId, Refusal> {
     let hash = hashed(new.password.as_ref()).await?;
-    let request = Request::new("createUser", call, new);
+    let request = request("createUser", call, new);
     settled(op, call, perform(op, &request, |tx| create(op, tx, call, new, hash.as_ref())).await)
 }
 
@@ -243,17 +243,11 @@ async fn insert(op: &Op, tx: &Conn, profile: &Profile, hash: Option<String>) -> 
 /// Every rule that the change breaks.
 pub async fn update_user(op: &Op, call: &Call, change: &UserChange) -> Done<PersonId, Refusal> {
     let hash = hashed(change.password.as_ref()).await?;
-    let request = Request::new("updateUser", call, change);
+    let request = request("updateUser", call, change);
     settled(op, call, perform(op, &request, |tx| update(op, tx, call, change, hash.as_ref())).await)
 }
 
-async fn update(
-    op: &Op,
-    tx: Conn,
-    call: &Call,
-    change: &UserChange,
-    hash: Option<&String>,
-) -> Done<PersonId, Refusal> {
+async fn update(op: &Op, tx: Conn, call: &Call, change: &UserChange, hash: Option<&String>) -> Done<PersonId, Refusal> {
     let (person, roles) = held(&tx, change.id).await?;
     permitted(op, call, Permission::UpdateUser, &place_of(&person), &roles)?;
     unchanged(call, person.version)?;
@@ -261,7 +255,7 @@ async fn update(
     let after = before.changed(&tx, change).await?;
     permitted(op, call, Permission::UpdateUser, &after.place(Some(person.id)), &after.roles)?;
     let asked = change.roles.as_deref().unwrap_or_default();
-    let mut refusals = against(op, &tx, Some(person.id), &after, asked).await?;
+    let mut refusals = against(op, &tx, Some((person.id, &before)), &after, asked).await?;
     refusals.extend(too_short(change.password.as_ref(), "password"));
     if person.active && !stays_administered(op, &tx, person.id, Some(&after.roles)).await? {
         refusals.push(Account::LastAdministrator.into());
@@ -288,7 +282,13 @@ async fn held(tx: &Conn, id: PersonId) -> Result<(person::Model, Vec<String>)> {
     Ok((person, roles))
 }
 
-async fn write(op: &Op, tx: &Conn, before: person::Model, profile: &Profile, hash: Option<&String>) -> Done<(), Refusal> {
+async fn write(
+    op: &Op,
+    tx: &Conn,
+    before: person::Model,
+    profile: &Profile,
+    hash: Option<&String>,
+) -> Done<(), Refusal> {
     let Profile { email, given_name, family_name, code, roles: _, delegation, region, language } = profile.clone();
     let (id, version) = (before.id, before.version);
     let after = person::Model {
@@ -318,7 +318,7 @@ async fn write(op: &Op, tx: &Conn, before: person::Model, profile: &Profile, has
 /// A refusal where they are active, or deactivated, already, or nobody would be left to administer.
 pub async fn set_active(op: &Op, call: &Call, id: PersonId, active: bool) -> Done<PersonId, Refusal> {
     let mutation = if active { "reactivateUser" } else { "deactivateUser" };
-    let request = Request::new(mutation, call, &id);
+    let request = request(mutation, call, &id);
     settled(op, call, perform(op, &request, |tx| switch(op, tx, call, id, active)).await)
 }
 
@@ -351,7 +351,7 @@ async fn switch(op: &Op, tx: Conn, call: &Call, id: PersonId, active: bool) -> D
 /// # Errors
 /// Every rule that the role breaks.
 pub async fn create_role(op: &Op, call: &Call, new: &NewRole) -> Done<String, Refusal> {
-    let request = Request::new("createRole", call, new);
+    let request = request("createRole", call, new);
     perform(op, &request, |tx| add_role(op, tx, call, new)).await
 }
 
@@ -378,10 +378,11 @@ async fn add_role(op: &Op, tx: Conn, call: &Call, new: &NewRole) -> Done<String,
 async fn against(
     op: &Op,
     tx: &Conn,
-    except: Option<PersonId>,
+    before: Option<(PersonId, &Profile)>,
     profile: &Profile,
     asked: &[String],
 ) -> Result<Vec<Refusal>> {
+    let except = before.map(|(id, _)| id);
     let Profile { given_name, family_name, code, .. } = profile;
     let mut refusals = missing(&[("givenName", given_name), ("familyName", family_name), ("code", code)]);
     if store::is_email_taken(tx, &profile.email, except).await? {
@@ -395,9 +396,12 @@ async fn against(
     refusals.extend(
         unknown.map(|(place, code)| Account::UnknownRole { place, code: code.clone(), known: known.clone() }.into()),
     );
-    let rights = in_force(op, tx).await?.view.rights(profile.roles.iter().map(String::as_str));
-    let lacking = rules::lacking(&rights, &profile.place(None));
-    refusals.extend(lacking.into_iter().map(|lacking| Account::PlaceRequired(lacking).into()));
+    // What the policy asks for since they were given their roles does not stand in the way of the rest.
+    if before.is_none_or(|(_, before)| before.roles != profile.roles || before.place(None) != profile.place(None)) {
+        let rights = in_force(op, tx).await?.view.rights(profile.roles.iter().map(String::as_str));
+        let lacking = rules::lacking(&rights, &profile.place(None));
+        refusals.extend(lacking.into_iter().map(|lacking| Account::PlaceRequired(lacking).into()));
+    }
     Ok(refusals)
 }
 

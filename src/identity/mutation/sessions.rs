@@ -13,7 +13,7 @@ use crate::{
 mutations! {
     SignIn: ["WRONG_CREDENTIALS", "TOO_MANY_ATTEMPTS"],
     RefreshSession: ["SESSION_ENDED"],
-    SignOut: [],
+    SignOut: ["SESSION_ENDED"],
 }
 
 /// Changes to sessions.

@@ -1,0 +1,160 @@
+//! From the simulation into the database.
+
+use ::entity::{
+    budgets::{budget_year, envelope, goodwill, ledger_entry},
+    catalog::article,
+    crm::{account, broker, site},
+    identity::{delegation, deputy, person, person_role, region, role},
+    orders::{attachment, order, order_line, order_number, order_result},
+    platform::{event, work_item},
+    vocabulary::Money,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
+
+use super::{bulk, network::Network, simulation::Simulation};
+use crate::{app::App, db::Database, error::Result};
+
+/// Rows that are made before they are written.
+const BATCH: usize = 16_000;
+/// Rows to one transaction, about.
+const TRANSACTION: usize = 400_000;
+
+/// Writes the whole history, and at last lets the people sign in.
+pub(super) async fn load(app: &App, mut simulation: Simulation, password: &str, progress: impl Fn(u64, u64)) -> Result<()> {
+    let database = &app.database;
+    hurry(database, true).await?;
+    let mut open = database.begin().await?;
+    network(&open, &mut simulation).await?;
+    let mut written = 0;
+    loop {
+        let goes_on = simulation.advance(BATCH);
+        written += simulation.world.journal.len();
+        journal(&open, &mut simulation).await?;
+        let (done, all) = simulation.progress();
+        progress(done, all);
+        if !goes_on {
+            break;
+        }
+        if written >= TRANSACTION {
+            open.commit().await?;
+            open = database.begin().await?;
+            written = 0;
+        }
+    }
+    balances(&open, &simulation).await?;
+    open.commit().await?;
+    hurry(database, false).await?;
+    let open = database.begin().await?;
+    admit(&open, password).await?;
+    open.commit().await?;
+    Ok(tidy(database).await?)
+}
+
+/// While it loads, SQLite keeps more in memory and waits for no disk: a load that is interrupted is begun
+/// again. What comes after it takes everything before it to the disk.
+async fn hurry(database: &Database, hurried: bool) -> Result<(), DbErr> {
+    if database.is_postgres() {
+        return Ok(());
+    }
+    let (synchronous, cache) = if hurried { ("OFF", -131_072) } else { ("FULL", -2_000) };
+    let pragmas = format!("PRAGMA synchronous = {synchronous}; PRAGMA cache_size = {cache}");
+    database.writer().execute_unprepared(&pragmas).await.map(drop)
+}
+
+/// Everything that is there before the first order.
+async fn network(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Result<(), DbErr> {
+    let years = simulation.years();
+    let world = &mut simulation.world;
+    let Network { roles, regions, delegations, people, held, mandates, accounts, brokers, sites, .. } = &world.network;
+    let shipped = roles.iter().cloned().map(|role| role.into_active_model().reset_all());
+    role::Entity::insert_many(shipped)
+        .on_conflict(OnConflict::column(role::Column::Code).do_nothing().to_owned())
+        .exec_without_returning(conn)
+        .await?;
+    bulk::insert::<region::Entity>(conn, regions).await?;
+    bulk::insert::<delegation::Entity>(conn, delegations).await?;
+    bulk::insert::<person::Entity>(conn, people).await?;
+    bulk::insert::<person_role::Entity>(conn, held).await?;
+    bulk::insert::<deputy::Entity>(conn, mandates).await?;
+    bulk::insert::<account::Entity>(conn, accounts).await?;
+    bulk::insert::<broker::Entity>(conn, brokers).await?;
+    bulk::insert::<site::Entity>(conn, sites).await?;
+    bulk::insert::<article::Entity>(conn, &world.catalogue).await?;
+    bulk::insert::<budget_year::Entity>(conn, &years).await?;
+    bulk::insert::<envelope::Entity>(conn, &world.books.envelopes).await
+}
+
+/// What happened since the last time.
+async fn journal(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Result<(), DbErr> {
+    let journal = &mut simulation.world.journal;
+    bulk::insert::<order::Entity>(conn, &journal.orders).await?;
+    bulk::insert::<order_line::Entity>(conn, &journal.lines).await?;
+    bulk::insert::<order_result::Entity>(conn, &journal.results).await?;
+    bulk::insert::<attachment::Entity>(conn, &journal.attachments).await?;
+    bulk::insert::<goodwill::Entity>(conn, &journal.gestures).await?;
+    bulk::insert::<work_item::Entity>(conn, &journal.items).await?;
+    bulk::insert::<ledger_entry::Entity>(conn, &journal.ledger).await?;
+    bulk::insert::<event::Entity>(conn, &journal.events).await?;
+    journal.clear();
+    Ok(())
+}
+
+/// The balances that the ledger comes to, and the last number of each year.
+async fn balances(conn: &DatabaseTransaction, simulation: &Simulation) -> Result<(), DbErr> {
+    let world = &simulation.world;
+    for envelope in world.books.envelopes.iter().filter(|envelope| envelope.allocated > Money::ZERO) {
+        envelope::Entity::update(envelope.clone().into_active_model().reset_all()).exec(conn).await?;
+    }
+    let numbers: Vec<_> = world.numbers.iter().map(|(&year, &last)| order_number::Model { year, last }).collect();
+    bulk::insert::<order_number::Entity>(conn, &numbers).await
+}
+
+/// Everything is there: people may sign in.
+async fn admit(conn: &DatabaseTransaction, password: &str) -> Result<(), DbErr> {
+    person::Entity::update_many()
+        .col_expr(person::Column::Active, Expr::value(true))
+        .col_expr(person::Column::PasswordHash, Expr::value(password))
+        .filter(person::Column::Active.eq(false))
+        .exec(conn)
+        .await
+        .map(drop)
+}
+
+/// PostgreSQL's counters go on behind the keys that were given here, and its planner learns what there
+/// is; SQLite's log goes into its file.
+async fn tidy(database: &Database) -> Result<(), DbErr> {
+    let writer = database.writer();
+    if !database.is_postgres() {
+        return writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop);
+    }
+    for table in COUNTED {
+        let sql = format!(
+            "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {table}))"
+        );
+        writer.execute_unprepared(&sql).await?;
+    }
+    writer.execute_unprepared("ANALYZE").await.map(drop)
+}
+
+/// The tables whose keys the database counts.
+const COUNTED: &[&str] = &[
+    "region",
+    "delegation",
+    "person",
+    "deputy",
+    "account",
+    "site",
+    "article",
+    "envelope",
+    "ledger_entry",
+    "goodwill",
+    "orders",
+    "order_line",
+    "attachment",
+    "work_item",
+    "event",
+];

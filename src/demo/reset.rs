@@ -1,0 +1,177 @@
+//! Starting afresh: what an earlier demonstration left is removed, and nothing else.
+
+use std::{io::ErrorKind, path::Path, time::Duration};
+
+use ::entity::{
+    budgets::{budget_year, envelope, goodwill, ledger_entry},
+    catalog::article,
+    crm::{account, broker, site},
+    identity::{delegation, deputy, person, person_role, refresh_token, region, role, session},
+    orders::{attachment, order, order_line, order_number, order_result, upload},
+    platform::{event, idempotency, policy_line, policy_version, work_item},
+};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, EntityName, Statement};
+
+use super::{Contents, contents};
+use crate::{
+    config::Settings,
+    error::{Error, Result},
+};
+
+/// Removes the demonstration from the database and its files from the data folder. Where there is no
+/// database, nothing is removed.
+///
+/// # Errors
+/// When the database is not Sésame's, holds somebody's own data, or is in use; nothing is removed then.
+pub async fn remove(settings: &Settings) -> Result<()> {
+    let removed = match embedded(&settings.database_url) {
+        Some(file) => remove_file(&settings.database_url, Path::new(file)).await?,
+        None => empty_tables(&settings.database_url).await?,
+    };
+    if removed {
+        gone(std::fs::remove_dir_all(settings.data.join("uploads")))?;
+    }
+    Ok(())
+}
+
+/// The file of an embedded database.
+fn embedded(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("sqlite:")?;
+    rest.strip_prefix("//").unwrap_or(rest).split('?').next()
+}
+
+/// Whether there was a file to be removed.
+async fn remove_file(url: &str, file: &Path) -> Result<bool> {
+    if !file.exists() {
+        return Ok(false);
+    }
+    let database = connect(url).await?;
+    check(&database, "SELECT name FROM sqlite_master WHERE name = 'seaql_migrations'").await?;
+    // Leaving the log takes the file for oneself: it fails while another process has it open.
+    let alone = database.execute_unprepared("PRAGMA journal_mode = DELETE").await;
+    database.close().await?;
+    alone.map_err(|_| refusal("the database is in use: stop the server first; nothing was removed"))?;
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(ending);
+        gone(std::fs::remove_file(name))?;
+    }
+    Ok(true)
+}
+
+/// Whether there was anything in the tables.
+async fn empty_tables(url: &str) -> Result<bool> {
+    let database = connect(url).await?;
+    let made = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()";
+    let is_empty = database.query_one_raw(Statement::from_string(database.get_database_backend(), made)).await?.is_none();
+    if is_empty {
+        return Ok(false);
+    }
+    check(&database, &format!("{made} AND tablename = 'seaql_migrations'")).await?;
+    database.execute_unprepared(&format!("TRUNCATE {} RESTART IDENTITY", tables().join(", "))).await?;
+    database.close().await?;
+    Ok(true)
+}
+
+async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(1)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(Duration::from_millis(500)));
+    sea_orm::Database::connect(options).await
+}
+
+/// Only a demonstration, or a Sésame database without people, may go.
+async fn check(database: &DatabaseConnection, migrations: &str) -> Result<()> {
+    let found = database.query_one_raw(Statement::from_string(database.get_database_backend(), migrations)).await;
+    let is_ours = found.is_ok_and(|row| row.is_some());
+    let contents = if is_ours { contents(database).await.ok() } else { None };
+    match contents {
+        Some(Contents::Nothing | Contents::Demonstration | Contents::Unfinished) => Ok(()),
+        Some(Contents::Other) => {
+            Err(refusal("the database holds somebody's own data, no demonstration; nothing was removed"))
+        }
+        None => Err(refusal("the database is not Sésame's; nothing was removed")),
+    }
+}
+
+fn refusal(text: &str) -> Error {
+    Error::Internal(text.into())
+}
+
+/// What is not there need not be removed.
+fn gone(removed: std::io::Result<()>) -> Result<()> {
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::Internal(error.into())),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Every table of ours.
+fn tables() -> Vec<String> {
+    let all: [&dyn EntityName; 27] = [
+        &budget_year::Entity,
+        &envelope::Entity,
+        &goodwill::Entity,
+        &ledger_entry::Entity,
+        &article::Entity,
+        &account::Entity,
+        &broker::Entity,
+        &site::Entity,
+        &delegation::Entity,
+        &deputy::Entity,
+        &person::Entity,
+        &person_role::Entity,
+        &refresh_token::Entity,
+        &region::Entity,
+        &role::Entity,
+        &session::Entity,
+        &attachment::Entity,
+        &order::Entity,
+        &order_line::Entity,
+        &order_number::Entity,
+        &order_result::Entity,
+        &upload::Entity,
+        &event::Entity,
+        &idempotency::Entity,
+        &policy_line::Entity,
+        &policy_version::Entity,
+        &work_item::Entity,
+    ];
+    all.iter().map(|table| format!("\"{}\"", table.table_name())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use migration::MigratorTrait;
+    use sea_orm::FromQueryResult;
+
+    use super::*;
+
+    #[derive(FromQueryResult)]
+    struct Table {
+        name: String,
+    }
+
+    /// A table that is added later and not named here would survive a fresh start.
+    #[tokio::test]
+    async fn every_table_is_emptied() {
+        let database = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        migration::Migrator::up(&database, None).await.unwrap();
+        let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'seaql_%'";
+        let statement = Statement::from_string(database.get_database_backend(), sql);
+        let made = Table::find_by_statement(statement).all(&database).await.unwrap();
+        let made: BTreeSet<String> = made.into_iter().map(|table| format!("\"{}\"", table.name)).collect();
+        assert_eq!(made, tables().into_iter().collect());
+    }
+
+    #[test]
+    fn the_file_of_an_embedded_database_is_found() {
+        assert_eq!(embedded("sqlite://data/sesame.db?mode=rwc"), Some("data/sesame.db"));
+        assert_eq!(embedded("sqlite:///var/lib/sesame.db"), Some("/var/lib/sesame.db"));
+        assert_eq!(embedded("postgres://localhost/sesame"), None);
+    }
+}

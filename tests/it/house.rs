@@ -1,0 +1,78 @@
+//! The house itself: doors point downwards, and the README tells of nothing that is not there.
+
+use std::path::Path;
+
+use crate::{
+    authz_matrix::rust_files,
+    harness::{Trial, trials},
+};
+
+pub fn trials() -> Vec<Trial> {
+    trials![
+        once contexts_use_each_other_through_their_doors_and_downwards_only,
+        once rules_and_workflows_know_neither_database_nor_schema,
+        once every_path_that_the_readme_names_exists,
+    ]
+}
+
+/// The contexts, lowest first: one may use those before it.
+const CONTEXTS: [&str; 8] =
+    ["identity", "crm", "catalog", "files", "work_queue", "budgets", "orders", "administration"];
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The code of a file without its tests.
+fn code(file: &str) -> String {
+    let text = std::fs::read_to_string(file).expect("a source file");
+    text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+}
+
+async fn contexts_use_each_other_through_their_doors_and_downwards_only() {
+    for (level, context) in CONTEXTS.iter().enumerate() {
+        let folder = format!("{ROOT}/src/{context}");
+        if !Path::new(&folder).exists() {
+            continue;
+        }
+        for file in rust_files(&folder) {
+            // What the schema and the addresses show is a graph: there, one may point both ways.
+            let is_schema = ["types.rs", "query.rs", "mutation.rs", "subscription.rs", "simulation.rs", "lookups.rs", "send.rs"];
+            if is_schema.iter().any(|name| file.ends_with(name)) || file.contains("/types/") {
+                continue;
+            }
+            let code = code(&file);
+            for above in &CONTEXTS[level + 1..] {
+                let upward =
+                    code.lines().any(|l| l.contains(&format!("crate::{above}::")) || l.trim() == format!("{above},"));
+                assert!(!upward, "{file} reaches up to {above}");
+            }
+        }
+    }
+}
+
+async fn rules_and_workflows_know_neither_database_nor_schema() {
+    for context in ["orders", "budgets"] {
+        for pure in ["rules.rs", "workflow.rs", "shares.rs", "draft.rs"] {
+            let file = format!("{ROOT}/src/{context}/{pure}");
+            if !Path::new(&file).exists() {
+                continue;
+            }
+            let code = code(&file);
+            for foreign in ["sea_orm", "crate::db", "crate::op", "async fn"] {
+                assert!(!code.contains(foreign), "{file} knows {foreign}");
+            }
+        }
+    }
+}
+
+async fn every_path_that_the_readme_names_exists() {
+    let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).expect("a README");
+    let named = readme.split('`').skip(1).step_by(2).filter(|word| {
+        let is_path =
+            word.contains('/') || word.ends_with(".rs") || word.ends_with(".toml") || word.ends_with(".graphql");
+        let starts = ["src/", "entity/", "migration/", "tests/", "benches/", ".ci/"];
+        is_path && (starts.iter().any(|s| word.starts_with(s)) || ["Cargo.toml", "schema.graphql"].contains(word))
+    });
+    for path in named {
+        assert!(Path::new(&format!("{ROOT}/{path}")).exists(), "the README names {path}, which is not there");
+    }
+}
