@@ -2,14 +2,15 @@
 //! retried where the database asks for it, answered again for a known key (G-13), taken back after a
 //! dry run (G-14).
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use ::entity::{platform::idempotency, vocabulary::PersonId};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    app::App,
     authz::InNameOf,
     db::Conn,
     error::{Error, is_duplicate},
@@ -19,6 +20,8 @@ use crate::{
 
 /// How often an action is begun again when the database asks for it.
 const ATTEMPTS: u32 = 5;
+/// How long an answer is kept for its key (G-13).
+const KEPT: chrono::Duration = chrono::Duration::days(7);
 /// How long a key may be.
 const KEY_LENGTH: usize = 200;
 
@@ -256,4 +259,27 @@ async fn keep_refusal<R: Refusal>(op: &Op, request: &Request<'_>, key: Option<&s
     let transaction = op.begin().await?;
     keep(op, &transaction, request, key, &Answer::<(), R>::Refused(refusals.to_vec())).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Forgets the answers that were kept long enough.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget_answers(app: &App) -> Result<(), DbErr> {
+    idempotency::Entity::delete_many()
+        .filter(idempotency::Column::CreatedAt.lt(app.clock.now() - KEPT))
+        .exec(app.database.writer())
+        .await
+        .map(drop)
+}
+
+/// Forgets old answers every hour, until the task is dropped.
+pub async fn forget_answers_hourly(app: Arc<App>) {
+    let mut hours = tokio::time::interval(std::time::Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        if let Err(error) = forget_answers(&app).await {
+            tracing::warn!(%error, "old answers cannot be forgotten");
+        }
+    }
 }

@@ -97,6 +97,7 @@ impl App {
             tokio::spawn(keep_policy(self.clone())),
             tokio::spawn(async move { telling.run(news).await }),
             tokio::spawn(files::sweep_hourly(self.clone())),
+            tokio::spawn(crate::action::forget_answers_hourly(self.clone())),
         ])
     }
 

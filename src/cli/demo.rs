@@ -38,7 +38,8 @@ fn a_day(text: &str) -> Result<NaiveDate, String> {
 
 impl Demo {
     pub(super) async fn run(self, settings: Settings) -> Outcome {
-        let settings = Settings { demo: true, server_timing: true, ..settings };
+        let mut settings = settings;
+        (settings.demo, settings.server_timing) = (true, true);
         serve::log(&settings);
         if self.reset {
             demo::remove(&settings).await?;

@@ -110,36 +110,39 @@ fn gone(removed: std::io::Result<()>) -> Result<()> {
 
 /// Every table of ours.
 fn tables() -> Vec<String> {
-    let all: [&dyn EntityName; 27] = [
-        &budget_year::Entity,
-        &envelope::Entity,
-        &goodwill::Entity,
-        &ledger_entry::Entity,
-        &article::Entity,
-        &account::Entity,
-        &broker::Entity,
-        &site::Entity,
-        &delegation::Entity,
-        &deputy::Entity,
-        &person::Entity,
-        &person_role::Entity,
-        &refresh_token::Entity,
-        &region::Entity,
-        &role::Entity,
-        &session::Entity,
-        &attachment::Entity,
-        &order::Entity,
-        &order_line::Entity,
-        &order_number::Entity,
-        &order_result::Entity,
-        &upload::Entity,
-        &event::Entity,
-        &idempotency::Entity,
-        &policy_line::Entity,
-        &policy_version::Entity,
-        &work_item::Entity,
-    ];
-    all.iter().map(|table| format!("\"{}\"", table.table_name())).collect()
+    vec![
+        quoted(budget_year::Entity),
+        quoted(envelope::Entity),
+        quoted(goodwill::Entity),
+        quoted(ledger_entry::Entity),
+        quoted(article::Entity),
+        quoted(account::Entity),
+        quoted(broker::Entity),
+        quoted(site::Entity),
+        quoted(delegation::Entity),
+        quoted(deputy::Entity),
+        quoted(person::Entity),
+        quoted(person_role::Entity),
+        quoted(refresh_token::Entity),
+        quoted(region::Entity),
+        quoted(role::Entity),
+        quoted(session::Entity),
+        quoted(attachment::Entity),
+        quoted(order::Entity),
+        quoted(order_line::Entity),
+        quoted(order_number::Entity),
+        quoted(order_result::Entity),
+        quoted(upload::Entity),
+        quoted(event::Entity),
+        quoted(idempotency::Entity),
+        quoted(policy_line::Entity),
+        quoted(policy_version::Entity),
+        quoted(work_item::Entity),
+    ]
+}
+
+fn quoted(table: impl EntityName) -> String {
+    format!("\"{}\"", table.table_name())
 }
 
 #[cfg(test)]

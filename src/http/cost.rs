@@ -15,7 +15,7 @@ use super::{
     limits::{Limit, Limits, Refused},
     scan::nul,
 };
-use crate::graphql::connection;
+use crate::{both, graphql::connection};
 
 /// How many bytes of a string count as one value.
 const STRING: usize = 64;
@@ -28,6 +28,23 @@ pub fn check_variables(variables: &Variables, limits: &Limits) -> Result<(), Ref
     let mut values = 0;
     let mut path = vec!["variables".to_owned()];
     each(variables.iter(), &mut path, |value, path| check(value, path, &mut values, limits))
+}
+
+/// Looks whether every variable that an operation cannot do without was given.
+///
+/// # Errors
+/// The first one that was not.
+pub fn check_given(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refused> {
+    for definition in &operation.variable_definitions {
+        let name = &definition.node.name.node;
+        let given = variables.get(name).or(definition.node.default_value.as_ref().map(|default| &default.node));
+        if !definition.node.var_type.node.nullable && given.is_none_or(|value| *value == ConstValue::Null) {
+            let ty = &definition.node.var_type.node;
+            let text = both!("La variable ${name} ({ty}) manque.", "The variable ${name} ({ty}) is missing.");
+            return Err(Refused::malformed(vec!["variables".into(), name.to_string()], text).at(definition.pos));
+        }
+    }
+    Ok(())
 }
 
 fn check(value: &ConstValue, path: &mut Vec<String>, values: &mut usize, limits: &Limits) -> Result<(), Refused> {
@@ -243,6 +260,18 @@ mod tests {
         assert_eq!(cost("query ($v: [Int!]) { a(v: $v) b(v: $v) }", hundred.clone()), 202);
         assert_eq!(cost("query ($v: [Int!]) { a(first: 3) { b(v: $v) } }", hundred), 304);
         assert_eq!(cost("query ($v: I) { a(v: $v) }", json!({ "v": { "text": "x".repeat(640) } })), 12);
+    }
+
+    #[test]
+    fn variables_that_are_needed_are_given() {
+        let document = parse_query("query ($a: Int!, $b: Int, $c: Int! = 1) { a }").unwrap();
+        let operation = &document.operations.iter().next().unwrap().1.node;
+        let fits = |json| check_given(operation, &Variables::from_json(json)).is_ok();
+        assert!(fits(json!({ "a": 1 })));
+        assert!(fits(json!({ "a": 1, "b": null, "more": 1 })));
+        assert!(!fits(json!({})));
+        assert!(!fits(json!({ "a": null })));
+        assert!(!fits(json!({ "a": 1, "c": null })));
     }
 
     #[test]

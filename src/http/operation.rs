@@ -8,7 +8,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
 
 use super::{
-    cost::{check_cost, check_variables},
+    cost::{check_cost, check_given, check_variables},
     document::Document,
     documents::Documents,
     limits::{Limit, Limits, Refused},
@@ -111,6 +111,7 @@ impl Operation {
         if caller.is_none() && !is_public(app, &document, operation) {
             return Err(Refused::unauthenticated());
         }
+        check_given(operation, &variables)?;
         check_cost(&document.parsed, operation, &variables, limits)?;
         let kind = operation.ty;
         Ok(Self { document, name, variables, kind })

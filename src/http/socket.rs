@@ -196,6 +196,8 @@ enum What {
 enum End {
     /// The other end is gone.
     Gone,
+    /// The other end has closed it.
+    Closed,
     /// It is closed from here.
     Close(Close),
 }
@@ -286,17 +288,25 @@ impl Conversation {
         // Nothing that was running goes on, and nobody hears of it, while the socket is being closed.
         drop(self.running);
         drop(self.session);
-        if let End::Close(close) = end {
-            tracing::debug!(request_id = &*self.asked.request_id, code = close.code, "closing a socket");
-            let farewell = async {
-                sink.send(close.frame()).await?;
-                while let Some(frame) = frames.next().await {
-                    frame?;
-                }
-                Ok::<(), axum::Error>(())
-            };
-            let _gone_or_late = timeout(FAREWELL, farewell).await;
-        }
+        let last = match end {
+            End::Gone => return,
+            End::Closed => None,
+            End::Close(close) => {
+                tracing::debug!(request_id = &*self.asked.request_id, code = close.code, "closing a socket");
+                Some(close.frame())
+            }
+        };
+        let farewell = async {
+            if let Some(last) = last {
+                sink.send(last).await?;
+            }
+            // Reading on is what answers the other end's farewell, and waits for it.
+            while let Some(frame) = frames.next().await {
+                frame?;
+            }
+            Ok::<(), axum::Error>(())
+        };
+        let _gone_or_late = timeout(FAREWELL, farewell).await;
     }
 
     async fn speak<S>(&mut self, sink: &mut S, frames: &mut (impl Frames + Unpin)) -> End
@@ -361,7 +371,8 @@ impl Conversation {
             },
             Some(Ok(Message::Binary(_))) => Some(Close::malformed("Invalid message: not a text").into()),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
-            Some(Ok(Message::Close(_))) | None => Some(End::Gone),
+            Some(Ok(Message::Close(_))) => Some(End::Closed),
+            None => Some(End::Gone),
             Some(Err(error)) if is_too_big(&error) => Some(Close::too_big().into()),
             Some(Err(_)) => Some(Close::protocol().into()),
         }

@@ -128,8 +128,9 @@ impl Site {
     }
 
     pub async fn sign_out(&self, token: &str) {
-        let answer =
-            self.ask(Some(token), json!({ "query": "mutation { signOut(input: {}) { userErrors { message } } }" })).await;
+        let answer = self
+            .ask(Some(token), json!({ "query": "mutation { signOut(input: {}) { userErrors { message } } }" }))
+            .await;
         assert_eq!(answer.body["data"]["signOut"]["userErrors"], json!([]), "{answer:?}");
     }
 
@@ -310,7 +311,8 @@ async fn malformed_requests_are_told_why(backend: Backend) {
         assert_eq!(answer.status, status, "{body} {answer:?}");
         assert!(hint.is_empty() || answer.message().contains(hint), "{body} {answer:?}");
     }
-    let french = site.http.post(format!("http://{}/graphql", site.address)).header(header::CONTENT_TYPE, "application/json");
+    let french =
+        site.http.post(format!("http://{}/graphql", site.address)).header(header::CONTENT_TYPE, "application/json");
     assert!(Answer::of(french.body("[]")).await.message().contains("lots"), "French is the usual language");
 }
 
@@ -479,7 +481,9 @@ pub fn excessive() -> Vec<(&'static str, Value)> {
     let doubling: String =
         (0..30).map(|n| format!("fragment F{n} on Query {{ ...F{m} ...F{m} }} ", m = n + 1)).collect();
     let nested = |open: &str, close: &str, levels| format!("{}{}", open.repeat(levels), close.repeat(levels));
-    let often: String = (0..8).map(|n| format!("s{n}: __schema {{ types {{ fields {{ args {{ name type {{ name }} }} }} }} }} ")).collect();
+    let often: String = (0..40)
+        .map(|n| format!("s{n}: __schema {{ types {{ fields {{ args {{ name type {{ name }} }} }} }} }} "))
+        .collect();
     let query = |text: String| json!({ "query": text });
     let with = |variables: Value| json!({ "query": "query($v: [String!]) { __typename @include(if: true) }", "variables": { "v": variables } });
     let mut deep_value = json!(1);

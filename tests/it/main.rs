@@ -1,14 +1,18 @@
 //! The one integration binary: see [`harness`] for how its trials are listed and run.
 
 mod app;
+mod authz_matrix;
+mod budgets;
 mod crm;
 mod files;
 mod harness;
+mod house;
 mod http;
 mod identity;
 mod network;
 mod orders;
 mod postgres;
+mod socket;
 mod work_queue;
 
 use std::{process::ExitCode, time::Duration};
@@ -18,7 +22,20 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use harness::{Backend, TestDb, Trial, scratch_dir, trials};
 
 fn main() -> ExitCode {
-    harness::run(trials().into_iter().chain(crm::trials()).chain(files::trials()).chain(identity::trials()).chain(http::trials()).chain(orders::trials()).chain(work_queue::trials()).collect())
+    let all = [
+        trials(),
+        authz_matrix::trials(),
+        budgets::trials(),
+        crm::trials(),
+        files::trials(),
+        house::trials(),
+        http::trials(),
+        identity::trials(),
+        orders::trials(),
+        socket::trials(),
+        work_queue::trials(),
+    ];
+    harness::run(all.into_iter().flatten().collect())
 }
 
 fn trials() -> Vec<Trial> {
