@@ -184,7 +184,9 @@ async fn keep_policy(app: Arc<App>) {
         if is_old {
             match app.reload_policy().await {
                 Ok(()) => app.connections.look_again(None),
-                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the policy cannot be read again"),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the policy cannot be read again")
+                }
             }
         }
     }

@@ -64,11 +64,8 @@ pub async fn run(database: &Database) -> Result<Report> {
         findings.extend(compare(&conn, &comparison).await?);
     }
     findings.extend(queue::check(&conn).await?);
-    let [orders, entries, events] = [
-        count(&conn, "orders").await?,
-        count(&conn, "ledger_entry").await?,
-        count(&conn, "event").await?,
-    ];
+    let [orders, entries, events] =
+        [count(&conn, "orders").await?, count(&conn, "ledger_entry").await?, count(&conn, "event").await?];
     Ok(Report { orders, entries, events, findings })
 }
 

@@ -21,15 +21,34 @@ use crate::{authz::PermissionSet, http::limits::Limits};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, crate::administration::AdministrationQuery, crate::budgets::BudgetsQuery, crate::crm::CrmQuery, crate::catalog::CatalogQuery, crate::identity::IdentityQuery, crate::orders::OrdersQuery, crate::work_queue::WorkQueueQuery);
+pub struct Query(
+    node::NodeQuery,
+    crate::administration::AdministrationQuery,
+    crate::budgets::BudgetsQuery,
+    crate::crm::CrmQuery,
+    crate::catalog::CatalogQuery,
+    crate::identity::IdentityQuery,
+    crate::orders::OrdersQuery,
+    crate::work_queue::WorkQueueQuery,
+);
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(crate::administration::AdministrationMutation, crate::budgets::BudgetsMutation, crate::files::FilesMutation, crate::identity::IdentityMutation, crate::orders::OrdersMutation);
+pub struct Mutation(
+    crate::administration::AdministrationMutation,
+    crate::budgets::BudgetsMutation,
+    crate::files::FilesMutation,
+    crate::identity::IdentityMutation,
+    crate::orders::OrdersMutation,
+);
 
 /// Everything that can be followed.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(crate::work_queue::WorkQueueSubscription, crate::orders::OrdersSubscription, crate::budgets::BudgetsSubscription);
+pub struct Subscription(
+    crate::work_queue::WorkQueueSubscription,
+    crate::orders::OrdersSubscription,
+    crate::budgets::BudgetsSubscription,
+);
 
 /// The schema that somebody sees.
 pub type Schema = async_graphql::Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscription>>;

@@ -40,7 +40,16 @@ impl Op {
     #[must_use]
     pub fn new(app: Arc<App>, caller: Option<Arc<Caller>>, language: Language, request_id: String) -> Self {
         let now = app.clock.now();
-        Self { app, caller, language, now, request_id, address: None, meter: Arc::default(), rehearsal: Mutex::default() }
+        Self {
+            app,
+            caller,
+            language,
+            now,
+            request_id,
+            address: None,
+            meter: Arc::default(),
+            rehearsal: Mutex::default(),
+        }
     }
 
     /// Today in Europe/Paris.

@@ -20,7 +20,8 @@ impl Spread {
         figures.sort_by(f64::total_cmp);
         let at = |place: usize| figures.get(place).copied().unwrap_or(f64::NAN);
         let half = figures.len() / 2;
-        let median = if figures.len() % 2 == 0 { f64::midpoint(at(half.wrapping_sub(1)), at(half)) } else { at(half) };
+        let median =
+            if figures.len().is_multiple_of(2) { f64::midpoint(at(half.wrapping_sub(1)), at(half)) } else { at(half) };
         Self { median, least: at(0), most: at(figures.len().wrapping_sub(1)) }
     }
 }

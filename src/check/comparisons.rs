@@ -249,7 +249,8 @@ fn causes() -> Comparison {
 
 /// Every reference leads somewhere.
 fn foreign_keys() -> Comparison {
-    let sql = "SELECT \"table\" || ' ' || COALESCE(CAST(rowid AS TEXT), '?') AS row_key, 'a reference to ' || parent AS what,
+    let sql =
+        "SELECT \"table\" || ' ' || COALESCE(CAST(rowid AS TEXT), '?') AS row_key, 'a reference to ' || parent AS what,
             'dangling' AS found, 'a row that is there' AS expected
         FROM pragma_foreign_key_check";
     Comparison { rule: "foreign keys", table: "row", sql: sql.to_owned() }

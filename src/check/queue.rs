@@ -8,12 +8,7 @@ use ::entity::{
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 
 use super::{Comparison, Finding, all, compare};
-use crate::{
-    budgets::goodwill::items,
-    db::Conn,
-    error::Result,
-    orders::workflow::waits_for,
-};
+use crate::{budgets::goodwill::items, db::Conn, error::Result, orders::workflow::waits_for};
 
 /// Orders that are alike in everything that decides what an order waits for, and in what they have in
 /// the queues: the first of them and how many there are.
@@ -76,7 +71,8 @@ fn wrong(table: &str, group: &Alike, expected: i64) -> Option<Finding> {
 /// A statement with what subjects have in the queues, one bit for each kind: a subject has each at most
 /// once.
 fn with_queued(sql: &str, subject: &str) -> String {
-    let bits: String = WorkKind::ALL.iter().map(|kind| format!("WHEN '{}' THEN {} ", kind.code(), bit(*kind))).collect();
+    let bits: String =
+        WorkKind::ALL.iter().map(|kind| format!("WHEN '{}' THEN {} ", kind.code(), bit(*kind))).collect();
     let queued = format!(
         "SELECT {subject} AS subject, CAST(SUM(CASE kind {bits}ELSE 0 END) AS BIGINT) AS kinds \
          FROM work_item WHERE {subject} IS NOT NULL GROUP BY {subject}"
@@ -93,13 +89,15 @@ fn bits(kinds: &[WorkKind]) -> i64 {
 }
 
 fn names(bits: i64) -> String {
-    let kinds: Vec<&str> = WorkKind::ALL.iter().filter(|kind| bits & bit(**kind) != 0).map(|kind| kind.code()).collect();
+    let kinds: Vec<&str> =
+        WorkKind::ALL.iter().filter(|kind| bits & bit(**kind) != 0).map(|kind| kind.code()).collect();
     if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(" + ") }
 }
 
 /// An item repeats what its order says.
 fn copies_of_orders() -> Comparison {
-    let sql = "SELECT CAST(work_item.id AS TEXT) AS row_key, 'what it repeats of order ' || CAST(orders.id AS TEXT) AS what,
+    let sql =
+        "SELECT CAST(work_item.id AS TEXT) AS row_key, 'what it repeats of order ' || CAST(orders.id AS TEXT) AS what,
             'version ' || CAST(work_item.version AS TEXT) AS found,
             'version ' || CAST(orders.version AS TEXT) || ' in every column' AS expected
         FROM work_item INNER JOIN orders ON orders.id = work_item.order_id

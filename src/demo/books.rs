@@ -110,13 +110,17 @@ impl Books {
         let sum: Money = plan.objectives.iter().copied().sum();
         let total = Money::euros(sum.0 / 100_000 * 1_000);
         let parts = rules::allocate(total, &objectives).unwrap_or_default();
-        let mut shares = vec![(Holder::Pool, Money(total.0 / 20)), (Holder::Management, Money::euros(12_000) + Money(total.0 / 100))];
+        let mut shares = vec![
+            (Holder::Pool, Money(total.0 / 20)),
+            (Holder::Management, Money::euros(12_000) + Money(total.0 / 100)),
+        ];
         for region in &network.regions {
             let delegates = network.delegates.iter().zip(&parts).filter(|(delegate, _)| delegate.region == region.id);
             let together: Money = delegates.map(|(_, part)| *part).sum();
             shares.push((Holder::Region(region.id), Money(together.0 * 8 / 10_000 * 100)));
         }
-        shares.extend(network.delegates.iter().zip(parts).map(|(delegate, part)| (Holder::Delegate(delegate.id), part)));
+        shares
+            .extend(network.delegates.iter().zip(parts).map(|(delegate, part)| (Holder::Delegate(delegate.id), part)));
         let posting = |(holder, amount)| {
             let envelope = self.held_by(plan.year, holder)?.id;
             Posting::new(envelope, ::entity::vocabulary::LedgerKind::Allocation, None, amount)
@@ -185,7 +189,18 @@ fn row(id: LedgerEntryId, posting: &Posting, movement: Movement<'_>) -> ledger_e
         Cause::Decision => (None, None),
     };
     let reason = reason.map(str::to_owned);
-    ledger_entry::Model { id, envelope_id: envelope, kind, family, amount, order_id, goodwill_id, author_id: author, at, reason }
+    ledger_entry::Model {
+        id,
+        envelope_id: envelope,
+        kind,
+        family,
+        amount,
+        order_id,
+        goodwill_id,
+        author_id: author,
+        at,
+        reason,
+    }
 }
 
 #[cfg(test)]

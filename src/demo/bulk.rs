@@ -1,6 +1,8 @@
 //! Rows by the thousand, in statements of many rows each.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, ModelTrait, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, ModelTrait, Statement,
+};
 
 /// Most parameters of one statement: what SQLite and PostgreSQL allow, and where more gains nothing.
 const PARAMETERS: usize = 8_000;

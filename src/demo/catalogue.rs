@@ -107,7 +107,10 @@ pub(super) fn articles(today: NaiveDate) -> Vec<article::Model> {
         (PointOfSale, "PLV", MATERIAL),
     ];
     let lines = sections.into_iter().flat_map(|(category, letters, lines)| {
-        lines.iter().enumerate().map(move |(place, line)| (category, format!("{letters}-{:03}", (place + 1) * 10), line))
+        lines
+            .iter()
+            .enumerate()
+            .map(move |(place, line)| (category, format!("{letters}-{:03}", (place + 1) * 10), line))
     });
     lines.enumerate().map(|(place, (category, code, line))| article(place, category, code, line, today)).collect()
 }

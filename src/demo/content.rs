@@ -55,10 +55,11 @@ impl Asked {
     /// Something that somebody could ask for; only articles where custom actions are closed (O-10).
     pub(super) fn anything(catalogue: &[article::Model], standard_only: bool, dice: &mut Dice) -> Self {
         if standard_only || dice.chance(STANDARD) {
-            let wanted = Money(dice.between(40_00, 780_00));
+            let wanted = Money(dice.between(4_000, 78_000));
             return Self::Standard { lines: lines_for(catalogue, wanted, dice), rr: Money::ZERO };
         }
-        let actions: Vec<(usize, u32)> = ACTIONS.iter().enumerate().map(|(place, (_, often, _))| (place, *often)).collect();
+        let actions: Vec<(usize, u32)> =
+            ACTIONS.iter().enumerate().map(|(place, (_, often, _))| (place, *often)).collect();
         let (action, _, (least, most)) = ACTIONS[dice.weighted(&actions)];
         let total = Money::euros(dice.between(least, most)) + Money(dice.weighted(&[(0, 70), (50, 15), (90, 15)]));
         Self::shared(action, total, dice)
@@ -72,7 +73,8 @@ impl Asked {
             (_, true) => part(dice.between(2, 5) * 10),
             (_, false) => Money::ZERO,
         };
-        let rr = if total >= Money::euros(600) && dice.chance(12) { part(dice.between(2, 4) * 10) } else { Money::ZERO };
+        let rr =
+            if total >= Money::euros(600) && dice.chance(12) { part(dice.between(2, 4) * 10) } else { Money::ZERO };
         Self::Custom { action, total, rr, partner }
     }
 }
@@ -114,7 +116,9 @@ pub(super) fn content(asked: &Asked, party: Party<'_>, on: NaiveDate, dice: &mut
         rr_share: Some(rr),
         partner_share: Some(partner),
         lines: Some(lines.iter().map(|&(article, quantity)| Line { article, quantity }).collect()),
-        details: Some(action.filter(|action| is_printed(*action)).map(|action| details(action, party, product, on, dice))),
+        details: Some(
+            action.filter(|action| is_printed(*action)).map(|action| details(action, party, product, on, dice)),
+        ),
         challenge: Some((action == Some(ActionType::GiftCheques)).then(|| challenge(product, on, dice))),
         subject: Some(subject(action, party, product)),
         comment: Some(dice.chance(25).then(|| format!("Vu avec {} le {}.", party.account.name, on.format("%d/%m/%Y")))),
@@ -151,7 +155,8 @@ const fn is_printed(action: ActionType) -> bool {
 }
 
 fn delivery(party: Party<'_>, dice: &mut Dice) -> Delivery {
-    let mode = dice.weighted(&[(DeliveryMode::Delegation, 55), (DeliveryMode::PartnerSite, 38), (DeliveryMode::Other, 7)]);
+    let mode =
+        dice.weighted(&[(DeliveryMode::Delegation, 55), (DeliveryMode::PartnerSite, 38), (DeliveryMode::Other, 7)]);
     let site = dice.pick(party.sites);
     Delivery {
         mode,
@@ -183,7 +188,9 @@ fn details(action: ActionType, party: Party<'_>, product: &str, on: NaiveDate, d
         printing: Some(Printing {
             format: Some(dice.word(&["A5", "A4 plié en trois", "A6", "A3"]).to_owned()),
             paper: Some(dice.word(&["135 g couché mat", "90 g offset", "250 g couché brillant"]).to_owned()),
-            colours: Some(dice.word(&["quadrichromie recto verso", "quadrichromie recto", "noir et une couleur"]).to_owned()),
+            colours: Some(
+                dice.word(&["quadrichromie recto verso", "quadrichromie recto", "noir et une couleur"]).to_owned(),
+            ),
             quantity: Some(copies),
         }),
         routing: (action == ActionType::Mailing).then(|| Routing {

@@ -89,7 +89,9 @@ fn pdf(title: &str) -> String {
         file.push_str(&format!("{number} 0 obj\n{object}\nendobj\n"));
     }
     let (start, count) = (file.len(), objects.len() + 1);
-    file.push_str(&format!("xref\n0 {count}\n{table}trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"));
+    file.push_str(&format!(
+        "xref\n0 {count}\n{table}trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
+    ));
     file
 }
 

@@ -60,7 +60,14 @@ impl World {
         };
         let course = Course { gesture, since: at, until };
         let amount = serde_json::json!({ "amount": course.gesture.amount.to_string() });
-        self.tell_gesture(&course.gesture, "goodwill.requested", None, Some(&course.gesture.motive), amount, (delegate.id, at));
+        self.tell_gesture(
+            &course.gesture,
+            "goodwill.requested",
+            None,
+            Some(&course.gesture.motive),
+            amount,
+            (delegate.id, at),
+        );
         course
     }
 
@@ -122,7 +129,15 @@ impl World {
         let management = self.books.held_by(gesture.year, Holder::Management).map(|envelope| envelope.id);
         let moved = from.is_some() && gesture.status != GoodwillStatus::Refused;
         let envelopes: Vec<_> = management.filter(|_| moved).into_iter().collect();
-        self.tell(kind, subject, (from.map(GoodwillStatus::code), Some(gesture.status.code())), reason, changes, &envelopes, (actor, at));
+        self.tell(
+            kind,
+            subject,
+            (from.map(GoodwillStatus::code), Some(gesture.status.code())),
+            reason,
+            changes,
+            &envelopes,
+            (actor, at),
+        );
     }
 
     /// Writes a gesture that nothing happens to any more.

@@ -145,9 +145,7 @@ impl Journey {
                 let awaited = self.awaits_cheques() && !self.character.late_cheques;
                 Some(if awaited { (Step::RecordCheques, (2, 5)) } else { (Step::Complete, (1, 7)) })
             }
-            OrderStatus::AwaitingResults => {
-                Some(self.custody().unwrap_or((Step::RecordResults, (4, 18))))
-            }
+            OrderStatus::AwaitingResults => Some(self.custody().unwrap_or((Step::RecordResults, (4, 18)))),
             OrderStatus::Closed => self.custody(),
             OrderStatus::Rejected | OrderStatus::Cancelled => None,
         }

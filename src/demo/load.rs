@@ -24,7 +24,12 @@ const BATCH: usize = 16_000;
 const TRANSACTION: usize = 400_000;
 
 /// Writes the whole history, and at last lets the people sign in.
-pub(super) async fn load(app: &App, mut simulation: Simulation, password: &str, progress: impl Fn(u64, u64)) -> Result<()> {
+pub(super) async fn load(
+    app: &App,
+    mut simulation: Simulation,
+    password: &str,
+    progress: impl Fn(u64, u64),
+) -> Result<()> {
     let database = &app.database;
     hurry(database, true).await?;
     let mut open = database.begin().await?;

@@ -362,7 +362,8 @@ impl Network {
 /// The communes around an office.
 fn around(communes: &Communes, city: &str) -> Vec<Commune> {
     let offices = REGIONS.iter().flat_map(|(_, _, offices)| offices.iter());
-    let departments = offices.filter(|office| office.city == city).flat_map(|office| office.departments.iter().copied());
+    let departments =
+        offices.filter(|office| office.city == city).flat_map(|office| office.departments.iter().copied());
     communes.of(&departments.collect::<Vec<_>>())
 }
 

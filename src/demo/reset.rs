@@ -63,7 +63,8 @@ async fn remove_file(url: &str, file: &Path) -> Result<bool> {
 async fn empty_tables(url: &str) -> Result<bool> {
     let database = connect(url).await?;
     let made = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()";
-    let is_empty = database.query_one_raw(Statement::from_string(database.get_database_backend(), made)).await?.is_none();
+    let is_empty =
+        database.query_one_raw(Statement::from_string(database.get_database_backend(), made)).await?.is_none();
     if is_empty {
         return Ok(false);
     }

@@ -22,7 +22,7 @@ pub(super) fn results(order: &order::Model, by: PersonId, at: DateTime<Utc>, dic
         appointments: count(appointments),
         quotes: count(quotes),
         contracts_signed: count(signed),
-        premium_volume: Money(signed * dice.between(280_00, 1_450_00)),
+        premium_volume: Money(signed * dice.between(28_000, 145_000)),
         comment: dice.chance(60).then(|| dice.word(names::OUTCOME).to_owned()),
         improvement_ideas: dice.chance(30).then(|| dice.word(names::IDEAS).to_owned()),
         recorded_at: at,

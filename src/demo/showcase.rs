@@ -99,16 +99,15 @@ struct Teller<'n> {
 }
 
 /// Every tale, in no particular order.
-pub(super) fn tales(network: &Network, catalogue: &[article::Model], days: &WorkDays, today: NaiveDate, dice: Dice) -> Vec<Tale> {
-    let mut teller = Teller {
-        network,
-        catalogue,
-        days,
-        today,
-        dice,
-        tales: Vec::new(),
-        told: std::collections::HashMap::new(),
-    };
+pub(super) fn tales(
+    network: &Network,
+    catalogue: &[article::Model],
+    days: &WorkDays,
+    today: NaiveDate,
+    dice: Dice,
+) -> Vec<Tale> {
+    let mut teller =
+        Teller { network, catalogue, days, today, dice, tales: Vec::new(), told: std::collections::HashMap::new() };
     teller.of_the_delegate();
     teller.of_the_colleague();
     teller.of_the_other_region();
@@ -186,8 +185,15 @@ impl Teller<'_> {
     fn of_those_near_their_limits(&mut self) {
         let [deficit, minimum] = self.network.tight();
         let closed = [Submit, Approve, Approve, Complete, RecordResults];
-        let refund =
-            [Submit, Attach(Purpose::BrokerInvoice), Attach(Purpose::RefundLetter), Approve, Approve, Complete, RecordResults];
+        let refund = [
+            Submit,
+            Attach(Purpose::BrokerInvoice),
+            Attach(Purpose::RefundLetter),
+            Approve,
+            Approve,
+            Complete,
+            RecordResults,
+        ];
         for percent in [32, 27] {
             self.tell(deficit, Wanted::Percent(ActionType::Sponsorship, percent), (45, 20), &closed);
         }
@@ -202,7 +208,8 @@ impl Teller<'_> {
     }
 
     fn articles(&self, lines: &[(usize, i64)]) -> Wanted {
-        let line = |(place, pieces): &(usize, i64)| (self.catalogue.get(*place).map_or(ArticleId(1), |a| a.id), *pieces);
+        let line =
+            |(place, pieces): &(usize, i64)| (self.catalogue.get(*place).map_or(ArticleId(1), |a| a.id), *pieces);
         Wanted::Exactly(Asked::Standard { lines: lines.iter().map(line).collect(), rr: Money::ZERO })
     }
 

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The seed of everything.
-const SEED: u64 = 0x5e5a_3e;
+const SEED: u64 = 0x005e_5a3e;
 /// What an order costs a delegation on average, in euros, by which budgets are planned.
 const AVERAGE: i64 = 430;
 /// Least that an order is lowered to where the budget refuses it.
@@ -544,7 +544,8 @@ mod tests {
 
     /// Every tenth day of two years, and the days around which the rules change.
     fn days() -> Vec<NaiveDate> {
-        let edges = [(1, 1), (1, 2), (1, 21), (1, 22), (2, 28), (3, 1), (3, 2), (12, 5), (12, 9), (12, 10), (12, 11), (12, 31)];
+        let edges =
+            [(1, 1), (1, 2), (1, 21), (1, 22), (2, 28), (3, 1), (3, 2), (12, 5), (12, 9), (12, 10), (12, 11), (12, 31)];
         let edges = [2026, 2027].into_iter().flat_map(|year| edges.map(|(month, date)| day(year, month, date)));
         day(2026, 1, 1).iter_days().step_by(10).take(73).chain(edges).collect()
     }
@@ -559,11 +560,16 @@ mod tests {
             let waiting = |reason| {
                 journal.orders.iter().any(|o| o.status == OrderStatus::PendingRr && o.rr_reasons.0.contains(&reason))
             };
-            for reason in [RrReason::AboveThreshold, RrReason::RrShare, RrReason::BudgetDeficit, RrReason::SplitMinimum] {
+            for reason in [RrReason::AboveThreshold, RrReason::RrShare, RrReason::BudgetDeficit, RrReason::SplitMinimum]
+            {
                 assert!(waiting(reason), "{today}: {reason:?}");
             }
-            let overdue: BTreeSet<_> =
-                journal.orders.iter().filter(|o| o.receipt_due_on.is_some_and(|due| due < today)).map(|o| o.owner_id.0).collect();
+            let overdue: BTreeSet<_> = journal
+                .orders
+                .iter()
+                .filter(|o| o.receipt_due_on.is_some_and(|due| due < today))
+                .map(|o| o.owner_id.0)
+                .collect();
             assert!(overdue.contains(&3) && !overdue.contains(&1) && !overdue.contains(&2), "{today}: {overdue:?}");
             let kinds: BTreeSet<_> = journal.items.iter().map(|item| item.kind).collect();
             assert_eq!(kinds, WorkKind::ALL.iter().copied().collect(), "{today}");
@@ -581,10 +587,18 @@ mod tests {
             assert!(journal.events.windows(2).all(|pair| pair[0].at <= pair[1].at && pair[0].id < pair[1].id));
             assert!(journal.events.iter().all(|event| event.at < end), "{today}");
             let moments = |o: &order::Model| {
-                [Some(o.created_at), o.submitted_at, o.released_at, o.completed_at, o.documents_since, Some(o.status_since)]
+                [
+                    Some(o.created_at),
+                    o.submitted_at,
+                    o.released_at,
+                    o.completed_at,
+                    o.documents_since,
+                    Some(o.status_since),
+                ]
             };
             assert!(journal.orders.iter().flat_map(moments).flatten().all(|moment| moment < end), "{today}");
-            let closed = |year: i32| simulation.years().iter().any(|y| y.year == year && y.status == BudgetYearStatus::Closed);
+            let closed =
+                |year: i32| simulation.years().iter().any(|y| y.year == year && y.status == BudgetYearStatus::Closed);
             let done = [OrderStatus::Closed, OrderStatus::Rejected, OrderStatus::Cancelled];
             for order in journal.orders.iter().filter(|order| closed(order.year)) {
                 assert!(done.contains(&order.status), "{today}: {order:?}");
@@ -597,13 +611,16 @@ mod tests {
         let simulation = history(Size::Orders(3_000), day(2026, 11, 10));
         let mut sums: BTreeMap<_, envelope::Model> = BTreeMap::new();
         for entry in &simulation.world.journal.ledger {
-            let sum = sums.entry(entry.envelope_id).or_insert_with(|| super::super::books::tests::empty());
+            let sum = sums.entry(entry.envelope_id).or_insert_with(super::super::books::tests::empty);
             super::super::books::tests::add(sum, entry);
         }
         for found in &simulation.world.books.envelopes {
             assert!(found.committed + found.consumed <= found.allocated, "{found:?}");
             let sum = sums.remove(&found.id).unwrap_or_else(super::super::books::tests::empty);
-            assert_eq!((sum.allocated, sum.committed, sum.consumed), (found.allocated, found.committed, found.consumed));
+            assert_eq!(
+                (sum.allocated, sum.committed, sum.consumed),
+                (found.allocated, found.committed, found.consumed)
+            );
         }
     }
 

@@ -8,8 +8,8 @@ use ::entity::{
     catalog::article,
     orders::{attachment, order, order_line},
     vocabulary::{
-        AccountId, Address, AttachmentId, AttachmentPurpose, DeliveryMode, EnvelopeId, Money, OrderId, OrderKind, OrderLineId,
-        OrderStatus, PersonId, RrReasons,
+        AccountId, Address, AttachmentId, AttachmentPurpose, DeliveryMode, EnvelopeId, Money, OrderId, OrderKind,
+        OrderLineId, OrderStatus, PersonId, RrReasons,
     },
 };
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -81,7 +81,14 @@ impl After {
 }
 
 impl World {
-    pub(super) fn new(dice: Dice, days: WorkDays, network: Network, books: Books, journal: Journal, today: NaiveDate) -> Self {
+    pub(super) fn new(
+        dice: Dice,
+        days: WorkDays,
+        network: Network,
+        books: Books,
+        journal: Journal,
+        today: NaiveDate,
+    ) -> Self {
         Self {
             dice,
             days,
@@ -107,7 +114,14 @@ impl World {
     }
 
     /// A new draft for one of a delegate's brokers, by whoever handles it in the delegation.
-    pub(super) fn create(&mut self, delegate: &Delegate, hand: PersonId, broker: usize, asked: &Asked, at: DateTime<Utc>) -> Option<Journey> {
+    pub(super) fn create(
+        &mut self,
+        delegate: &Delegate,
+        hand: PersonId,
+        broker: usize,
+        asked: &Asked,
+        at: DateTime<Utc>,
+    ) -> Option<Journey> {
         let broker = self.network.accounts.get(delegate.portfolio.clone())?.get(broker)?.id;
         let origin = Origin {
             owner: delegate.id,
@@ -142,7 +156,14 @@ impl World {
         let unit_price = self.catalogue.get(place)?.unit_price;
         self.lines += 1;
         let id = OrderLineId(self.lines);
-        Some(order_line::Model { id, order_id, position, article_id: line.article, quantity: line.quantity, unit_price })
+        Some(order_line::Model {
+            id,
+            order_id,
+            position,
+            article_id: line.article,
+            quantity: line.quantity,
+            unit_price,
+        })
     }
 
     /// What the rules have to know about an order.
@@ -182,7 +203,7 @@ impl World {
         let seen = rules::seen(&journey.order, &facts);
         let actor = Actor { person, name: InNameOf::Self_ };
         let mut refusals = workflow::blockers(action, &seen, &facts, actor, today);
-        let cost = (action == Action::Complete).then(|| self.actual_cost(journey)).unwrap_or_default();
+        let cost = if action == Action::Complete { self.actual_cost(journey) } else { Default::default() };
         if action == Action::Complete {
             refusals.extend(workflow::completion(&journey.order, &facts, cost));
         }
@@ -247,7 +268,10 @@ impl World {
                 let proof_rounds = seen.proof_rounds + 1;
                 let id = self.attach(journey, AttachmentPurpose::Proof, Some(proof_rounds), person, at);
                 let changes = serde_json::json!({ "attachment": id.0 });
-                After { changes, ..After::new("order.proof_sent", order::Model { status: next(&seen), proof_rounds, ..seen }) }
+                After {
+                    changes,
+                    ..After::new("order.proof_sent", order::Model { status: next(&seen), proof_rounds, ..seen })
+                }
             }
             Step::ApproveProof => After::new("order.proof_approved", order::Model { status: next(&seen), ..seen }),
             Step::RequestProofChanges => {
@@ -470,7 +494,10 @@ fn items(order: &order::Model) -> Vec<work_queue::Item> {
 fn updated(journey: &mut Journey, order: order::Model) -> order::Model {
     journey.touched_up = true;
     match journey.lower_to.take() {
-        Some(own) => rules::with_shares(order.clone(), Shares { total: own + order.rr_share + order.partner_share, ..rules::shares(&order) }),
+        Some(own) => rules::with_shares(
+            order.clone(),
+            Shares { total: own + order.rr_share + order.partner_share, ..rules::shares(&order) },
+        ),
         None => order::Model { comment: Some("Corrigé selon vos remarques.".to_owned()), ..order },
     }
 }

@@ -1,7 +1,8 @@
 //! Typed filters (G-17): the conditions on one column, and how filters of a list are combined.
 
 use ::entity::vocabulary::{
-    AccountId, ActionType, ArticleCategory, DelegationId, EnvelopeKind, GoodwillStatus, Money, OrderKind, OrderStatus, PersonId, RegionId, WorkKind,
+    AccountId, ActionType, ArticleCategory, DelegationId, EnvelopeKind, GoodwillStatus, Money, OrderKind, OrderStatus,
+    PersonId, RegionId, WorkKind,
 };
 use async_graphql::{InputObject, InputType};
 use chrono::{DateTime, Utc};

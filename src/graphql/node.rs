@@ -1,6 +1,9 @@
 //! Relay's `node`: any object by its global id, where one may read it.
 
-use ::entity::vocabulary::{AccountId, ArticleId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OrderId, PersonId, RegionId, SiteId, WorkItemId};
+use ::entity::vocabulary::{
+    AccountId, ArticleId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OrderId, PersonId, RegionId, SiteId,
+    WorkItemId,
+};
 use async_graphql::{Context, ID, Interface, Object, Result};
 
 use super::{
@@ -99,7 +102,9 @@ async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Optio
         SiteId::TYPE => crm::readable_site(op, loaders, SiteId(key)).await?.map(|row| Site(row).into()),
         WorkItemId::TYPE => loaders.find(Waiting(WorkItemId(key))).await?.map(Node::from),
         EnvelopeId::TYPE => budgets::readable(op, loaders, EnvelopeId(key)).await?.map(|row| Envelope(row).into()),
-        GoodwillId::TYPE => budgets::readable_gesture(op, loaders, GoodwillId(key)).await?.map(|row| GoodwillGesture(row).into()),
+        GoodwillId::TYPE => {
+            budgets::readable_gesture(op, loaders, GoodwillId(key)).await?.map(|row| GoodwillGesture(row).into())
+        }
         ArticleId::TYPE => catalog::readable(op, loaders, ArticleId(key)).await?.map(|row| Article(row).into()),
         _ => None,
     })

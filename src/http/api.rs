@@ -277,7 +277,7 @@ fn parameters(query: &str) -> Result<Incoming, Refused> {
         json.push_str(&format!("\"{key}\":{value}"));
     }
     json.push('}');
-    Ok(Incoming::from_json(json.as_bytes())?.of(query, name.filter(|name| !name.is_empty())))
+    Ok(Incoming::from_json(json.as_bytes())?.of(query, name))
 }
 
 fn unreadable_query() -> Refused {

@@ -300,3 +300,97 @@ fn circle(name: &str) -> Refused {
         both!("Le fragment «{name}» se contient lui-même.", "The fragment «{name}» contains itself."),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit_of(text: &str, limits: &Limits) -> Option<Limit> {
+        Document::read(text, limits).err().and_then(|refused| refused.limit())
+    }
+
+    fn message_of(text: &str) -> String {
+        let refused = Document::read(text, &Limits::default()).unwrap_err();
+        refused.into_error(::entity::vocabulary::Language::En).message
+    }
+
+    fn sized(text: &str) -> Size {
+        let parsed = parse_query(text).unwrap();
+        let limits = Limits::default();
+        let mut measure = Measure { document: &parsed, limits: &limits, fragments: HashMap::new() };
+        let operation = parsed.operations.iter().next().unwrap().1;
+        measure.set(&operation.node.selection_set.node, 0).unwrap()
+    }
+
+    #[test]
+    fn fragments_are_counted_as_often_as_they_are_spread() {
+        let Size { fields, roots, aliases, directives, depth, levels, .. } =
+            sized("{ a { ...F } b: c @x { ...F @y ... on T @z { d } } } fragment F on T @w { e f: g { h } }");
+        assert_eq!((fields, roots, aliases, directives), (9, 2, 3, 5));
+        assert_eq!((depth, levels), (3, 4));
+    }
+
+    #[test]
+    fn introspection_is_measured_for_itself() {
+        let size = sized("{ a { b } __schema { types { fields { name } } } }");
+        assert_eq!((size.depth, size.introspection_depth), (2, 4));
+        assert_eq!(size.introspection, 1 + 200 * (1 + 10 * 2));
+        assert_eq!(sized("{ a { types { fields { name } } } }").introspection, 0);
+        let limits = Limits { depth: 2, introspection_depth: 4, ..Limits::default() };
+        assert_eq!(limit_of("{ a { b } __schema { types { fields { name } } } }", &limits), None);
+        assert_eq!(limit_of("{ a { b { c } } }", &limits), Some(Limit::Depth));
+        assert_eq!(
+            limit_of("{ __schema { types { fields { type { name } } } } }", &limits),
+            Some(Limit::IntrospectionDepth)
+        );
+    }
+
+    #[test]
+    fn fragments_that_double_are_measured_at_once() {
+        let doubling: String =
+            (0..40).map(|n| format!("fragment F{n} on T {{ ...F{m} ...F{m} }} ", m = n + 1)).collect();
+        let text = format!("{{ ...F0 }} {doubling} fragment F40 on T {{ a }}");
+        let begun = std::time::Instant::now();
+        assert_eq!(limit_of(&text, &Limits::default()), Some(Limit::Fields));
+        assert!(begun.elapsed().as_millis() < 200);
+    }
+
+    #[test]
+    fn a_fragment_within_itself_is_refused_used_or_not() {
+        for text in [
+            "{ ...F } fragment F on T { ...F }",
+            "{ a } fragment F on T { ...G } fragment G on T { b { ...F } }",
+            "{ a { ... { ...F } } } fragment F on T { ... on T { c { ...F } } }",
+        ] {
+            assert!(message_of(text).contains("contains itself"), "{text}");
+        }
+    }
+
+    #[test]
+    fn long_chains_of_fragments_do_not_recurse_far() {
+        let chain: String = (0..500).map(|n| format!("fragment F{n} on T {{ ...F{} }} ", n + 1)).collect();
+        let limits = Limits { tokens: 10_000, ..Limits::default() };
+        for first in ["{ ...F0 }", "{ a }", "{ ...F499 }"] {
+            let text = format!("{first} {chain} fragment F500 on T {{ a }}");
+            assert_eq!(limit_of(&text, &limits), Some(Limit::Nesting), "{first}");
+        }
+    }
+
+    #[test]
+    fn roots_are_found_through_fragments() {
+        let text = "query A { a ...F ... { b: c } } query B { d } fragment F on Q { e { f } }";
+        let document = Document::read(text, &Limits::default()).unwrap();
+        let roots = |name| {
+            document.roots(document.operation(Some(name)).unwrap()).into_iter().map(|n| n.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(roots("A"), ["a", "e", "c"]);
+        assert_eq!(roots("B"), ["d"]);
+        assert!(document.operation(None).is_err() && document.operation(Some("C")).is_err());
+    }
+
+    #[test]
+    fn syntax_errors_are_short() {
+        let text = message_of(&format!("{{ a( }} #{}", "x".repeat(10_000)));
+        assert!(text.starts_with("Syntax error: expected") && text.len() < 200, "{text}");
+    }
+}

@@ -99,6 +99,8 @@ impl Operation {
     ) -> Result<Self, Refused> {
         let limits = &app.settings.limits;
         let Incoming { query, name, variables, _extensions } = incoming;
+        // Some clients send an empty one where there is none.
+        let name = name.filter(|name| !name.is_empty());
         let text = query.ok_or_else(|| {
             Refused::malformed(
                 vec!["query".into()],

@@ -92,7 +92,12 @@ pub(super) async fn open(
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response();
     }
     let most = server.app.settings.limits.message_bytes;
-    let asked = Asked { language: spoken(&headers), address: address(&peer), request_id: request_id(&headers).into() };
+    let asked = Asked {
+        language: spoken(&headers),
+        address: address(&peer),
+        request_id: request_id(&headers).into(),
+        _counted: Counted::new(server.life.clone()),
+    };
     upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
@@ -114,9 +119,10 @@ struct Asked {
     language: Option<Language>,
     address: Option<IpAddr>,
     request_id: Arc<str>,
+    _counted: Counted,
 }
 
-/// Counts an open socket as long as it lives.
+/// Counts a socket from the request for it to its end.
 struct Counted(Life);
 
 impl Counted {
@@ -250,7 +256,6 @@ struct Conversation {
     serial: u64,
     outgoing: Outgoing,
     schedule: Schedule,
-    _counted: Counted,
 }
 
 impl Conversation {
@@ -267,7 +272,6 @@ impl Conversation {
         };
         Self {
             life: server.life.clone(),
-            _counted: Counted::new(server.life.clone()),
             server,
             asked,
             session: None,
@@ -343,7 +347,7 @@ impl Conversation {
         match happened {
             Happened::Frame(frame) => self.receive(frame),
             Happened::Sent(Ok(serial)) => self.sent(serial),
-            Happened::Sent(Err(_)) => return Some(End::Gone),
+            Happened::Sent(Err(_)) => Some(End::Gone),
             Happened::Step(step) => step.and_then(|step| self.step(step)),
             Happened::Proven(proven) => self.proven(proven),
             Happened::Called => self.look_again(),

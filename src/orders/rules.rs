@@ -115,7 +115,7 @@ pub fn submission(order: &order::Model, facts: &Facts, today: NaiveDate) -> Vec<
     refusals.extend(content(order, facts, today));
     refusals.extend(delivery(order, facts));
     refusals.extend(challenge(order, facts, today));
-    if !facts.account.as_ref().is_some_and(|a| a.portfolio_owner_id == Some(order.owner_id)) {
+    if facts.account.as_ref().is_none_or(|a| a.portfolio_owner_id != Some(order.owner_id)) {
         refusals.push(Refusal::BrokerNotInPortfolio);
     }
     if order.beneficiary == Beneficiary::InsuredMember {

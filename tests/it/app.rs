@@ -10,7 +10,6 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
-use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, DbBackend, JsonValue, Statement};
 use serde_json::{Value, json};
 use sesame::{
@@ -41,7 +40,6 @@ pub fn noon(year: i32, month: u32, day: u32) -> DateTime<Utc> {
 pub struct TestApp {
     pub app: Arc<App>,
     pub clock: Clock,
-    pub backend: Backend,
     pub url: String,
     http: reqwest::Client,
     tokens: Vec<(&'static str, String)>,
@@ -67,7 +65,7 @@ impl TestApp {
         let serving = Serving::start(app.clone(), listener).expect("a server");
         let url = format!("http://{}", serving.address);
         let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
-        Self { app, clock, backend, url, http, tokens, _serving: serving, _data: data, _db: db }
+        Self { app, clock, url, http, tokens, _serving: serving, _data: data, _db: db }
     }
 
     /// Somebody of the network.
@@ -222,11 +220,10 @@ impl Client<'_> {
             request = request.bearer_auth(token);
         }
         let response = request.send().await.expect("an answer");
-        let status = response.status();
         let timing = response.headers().get("server-timing").and_then(|v| v.to_str().ok()).unwrap_or_default();
         let statements = timing.split('"').nth(1).and_then(|t| t.split(' ').next()?.parse().ok());
         let body: Value = response.json().await.expect("JSON");
-        Reply { status, statements, body, field: String::new() }
+        Reply { statements, body, field: String::new() }
     }
 
     /// Calls a mutation on orders.
@@ -315,7 +312,6 @@ fn order_of(row: &Value) -> Option<OrderRef> {
 /// What the server answered.
 #[derive(Debug)]
 pub struct Reply {
-    pub status: StatusCode,
     /// SQL statements that it took.
     pub statements: Option<u32>,
     pub body: Value,

@@ -63,8 +63,9 @@ pub fn trials() -> Vec<Trial> {
 // Verbs
 
 const ENVELOPE: &str = "id kind year allocated committed consumed available version delegate { code } region { code }";
-const GESTURE: &str = "id status statusLabel version amount year chequeNumber paidOn decisionReason \
-                       availableActions { action allowed reasons { code } }";
+const GESTURE: &str = "id status statusLabel version amount year chequeNumber paidOn decisionReason";
+/// What only those see of a gesture who decide on gestures.
+const ACTIONS: &str = "availableActions { action allowed reasons { code } }";
 
 fn payload_of(field: &str) -> String {
     match field {
@@ -73,7 +74,8 @@ fn payload_of(field: &str) -> String {
                                standardMinimum standardClosesOn customClosesOn receiptDueMonths }"
             .to_owned(),
         "moveBudget" | "grantFromPool" => format!("from {{ {ENVELOPE} }} to {{ {ENVELOPE} }}"),
-        _ => format!("gesture {{ {GESTURE} }}"),
+        "requestGoodwill" => format!("gesture {{ {GESTURE} }}"),
+        _ => format!("gesture {{ {GESTURE} {ACTIONS} }}"),
     }
 }
 
@@ -549,9 +551,9 @@ async fn keys_replay_the_answer_and_no_other_request(backend: Backend) {
     .await;
     // A refusal is replayed, too, even where the move would now be possible.
     let too_much = keyed(json!({ "amount": "10000.00", "idempotencyKey": "k2" }));
-    call(&app.rr(), "moveBudget", too_much.clone()).await.refused(&["BELOW_COMMITTED", "SPLIT_MINIMUM"]);
+    call(&app.rr(), "moveBudget", too_much.clone()).await.refused(&["BELOW_COMMITTED"]);
     call(&app.rr(), "moveBudget", a_move("delegate2", "delegate", "5000.00")).await.good();
-    call(&app.rr(), "moveBudget", too_much).await.refused(&["BELOW_COMMITTED", "SPLIT_MINIMUM"]);
+    call(&app.rr(), "moveBudget", too_much).await.refused(&["BELOW_COMMITTED"]);
     let gesture = but(a_gesture("5.00"), json!({ "idempotencyKey": "k3" }));
     let first = call(&app.assistant(), "requestGoodwill", gesture.clone()).await.good();
     let again = call(&app.assistant(), "requestGoodwill", gesture).await.good();
@@ -612,11 +614,10 @@ async fn o6_a_gesture_is_asked_for_approved_and_paid(backend: Backend) {
     let before = balances(&app).await;
     let gesture = requested(&app, "150.00").await;
     assert_eq!((&gesture["status"], &gesture["year"]), (&json!("REQUESTED"), &json!(2026)));
-    assert_eq!(gesture["availableActions"], json!([]), "an assistant decides nothing");
     assert_eq!(app.number("SELECT COUNT(*) FROM work_item WHERE kind = 'GOODWILL_DECISION'").await, 1);
     let seen = sales_admin
         .ask(
-            &format!("query($id: ID!) {{ node(id: $id) {{ ... on GoodwillGesture {{ {GESTURE} }} }} }}"),
+            &format!("query($id: ID!) {{ node(id: $id) {{ ... on GoodwillGesture {{ {ACTIONS} }} }} }}"),
             json!({ "id": gesture["id"] }),
         )
         .await;
@@ -840,7 +841,7 @@ async fn each_role_reads_what_is_within_its_scope(backend: Backend) {
     // By global id it is the same.
     let nodes = async |who: Client<'_>| {
         let ids: Vec<String> = (1..=7).map(|key| global(EnvelopeId(key)).0).collect();
-        let query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Envelope { kind } } }";
+        let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
         let reply = who.ask(query, json!({ "ids": ids })).await;
         reply.data()["nodes"].as_array().expect("nodes").iter().filter(|node| !node.is_null()).count()
     };
@@ -901,8 +902,9 @@ async fn lists_cost_statements_by_depth_not_by_rows(backend: Backend) {
     for amount in ["10.00", "20.00", "30.00"] {
         requested(&app, amount).await;
     }
-    let query =
-        format!("query($n: Int!) {{ goodwillGestures(first: $n) {{ nodes {{ {GESTURE} requester {{ code }} }} }} }}");
+    let query = format!(
+        "query($n: Int!) {{ goodwillGestures(first: $n) {{ nodes {{ {GESTURE} {ACTIONS} requester {{ code }} }} }} }}"
+    );
     let few = app.person("sales-admin").ask(&query, json!({ "n": 1 })).await.statements.expect("a count");
     let many = app.person("sales-admin").ask(&query, json!({ "n": 3 })).await.statements.expect("a count");
     assert_eq!(few, many);

@@ -59,10 +59,7 @@ macro_rules! trials {
         [$(
             $crate::harness::$kind(
                 concat!(module_path!(), "::", stringify!($test)),
-                $crate::harness::Limits {
-                    $($($limit: $value,)+)?
-                    ..$crate::harness::Limits::default()
-                },
+                $crate::harness::Limits::default()$($(.$limit($value))+)?,
                 $test,
             )
         ),*]
@@ -79,6 +76,18 @@ pub struct Limits {
     /// One: everything of the trial runs on its own thread, which is fastest.
     pub threads: usize,
     pub seconds: u64,
+}
+
+impl Limits {
+    /// With so many threads.
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// With so much time.
+    pub fn seconds(self, seconds: u64) -> Self {
+        Self { seconds, ..self }
+    }
 }
 
 impl Default for Limits {

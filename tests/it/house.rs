@@ -35,7 +35,8 @@ async fn contexts_use_each_other_through_their_doors_and_downwards_only() {
         }
         for file in rust_files(&folder) {
             // What the schema and the addresses show is a graph: there, one may point both ways.
-            let is_schema = ["types.rs", "query.rs", "mutation.rs", "subscription.rs", "simulation.rs", "lookups.rs", "send.rs"];
+            let is_schema =
+                ["types.rs", "query.rs", "mutation.rs", "subscription.rs", "simulation.rs", "lookups.rs", "send.rs"];
             if is_schema.iter().any(|name| file.ends_with(name)) || file.contains("/types/") {
                 continue;
             }

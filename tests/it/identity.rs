@@ -786,7 +786,7 @@ async fn people_are_listed_without_what_only_administrators_see(backend: Backend
     let all =
         app.delegate().ask("{ people(first: 100) { nodes { delegation { region { code } } } } }", json!({})).await;
     assert!(all.data()["people"]["nodes"].as_array().is_some_and(|n| n.len() == 9));
-    assert!(all.statements <= few.statements.map(|n| n + 0) || all.statements <= Some(3), "{few:?} {all:?}");
+    assert!(all.statements <= few.statements || all.statements <= Some(3), "{few:?} {all:?}");
 }
 
 // The policy

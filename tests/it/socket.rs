@@ -604,7 +604,8 @@ async fn who_gains_a_right_has_it_at_once(backend: Backend) {
             }
         };
         if answer["type"] == "next" {
-            break talk.hear_of("complete", "after").await;
+            talk.hear_of("complete", "after").await;
+            break;
         }
         assert!(begun.elapsed() < Duration::from_secs(2), "{answer}");
     }

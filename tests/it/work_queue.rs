@@ -181,6 +181,26 @@ async fn follow(app: &TestApp, name: &'static str, variables: Value) -> Followin
     follow_as(app, caller(app, name).await, Language::En, FOLLOW, variables)
 }
 
+/// Somebody who hears of everything that happens from here on.
+async fn listen(app: &TestApp, name: &'static str, filter: Value) -> Following {
+    let caller = caller(app, name).await;
+    let after = live_cursor(app, &caller).await;
+    follow_as(app, caller, Language::En, FOLLOW, json!({ "after": after, "filter": filter }))
+}
+
+/// Where the feed ends when every event has its position.
+async fn live_cursor(app: &TestApp, caller: &Arc<Caller>) -> String {
+    while app.number("SELECT COUNT(*) FROM event WHERE position IS NULL").await > 0 {
+        time::sleep(Duration::from_millis(20)).await;
+    }
+    let schema = app.app.schemas.of(caller.permissions);
+    let request =
+        graphql::request(Request::new("{ workQueue(first: 0) { liveCursor } }"), &op(app, Some(caller.clone())));
+    let answer = schema.execute(request).await;
+    assert!(answer.errors.is_empty(), "{:?}", answer.errors);
+    text(&answer.data.into_json().expect("JSON")["workQueue"]["liveCursor"])
+}
+
 fn follow_as(app: &TestApp, caller: Arc<Caller>, language: Language, query: &str, variables: Value) -> Following {
     let (rights, seen) = watch::channel(Some(caller.clone()));
     let schema = app.app.schemas.of(app.app.permissions_of(Some(&caller)));
@@ -191,14 +211,10 @@ fn follow_as(app: &TestApp, caller: Arc<Caller>, language: Language, query: &str
 }
 
 impl Following {
-    /// Begins to follow: what happens from here on is told.
-    async fn ready(mut self) -> Self {
-        let first = futures_util::poll!(self.events.next());
-        assert!(first.is_pending(), "{first:?}");
-        time::sleep(Duration::from_millis(100)).await;
-        let first = futures_util::poll!(self.events.next());
-        assert!(first.is_pending(), "{first:?}");
-        self
+    /// Goes on until there is nothing to tell.
+    async fn begin(&mut self) {
+        let told = time::timeout(Duration::from_millis(500), self.events.next()).await;
+        assert!(told.is_err(), "{told:?}");
     }
 
     async fn response(&mut self) -> Option<Response> {
@@ -523,7 +539,7 @@ async fn many(app: &TestApp, count: usize) {
         author_id: Set(person_id("delegate")),
         delegation_id: Set(DelegationId(1)),
         region_id: Set(RegionId(1)),
-        broker_id: Set((n % 2 == 0).then_some(AccountId(1))),
+        broker_id: Set(n.is_multiple_of(2).then_some(AccountId(1))),
         year: Set(2026),
         total: Set(Money::euros(i64::try_from(n * 7 % 20).expect("small"))),
         since: Set(monday() + Span::minutes(i64::try_from(n).expect("few"))),
@@ -756,8 +772,8 @@ async fn a_node_is_an_item_that_waits_for_the_caller(backend: Backend) {
 
 async fn an_event_says_what_it_means_for_this_caller(backend: Backend) {
     let app = TestApp::start(backend).await;
-    let mut rr = follow(&app, "rr", json!({})).await.ready().await;
-    let mut pdv = follow(&app, "pdv", json!({})).await.ready().await;
+    let mut rr = listen(&app, "rr", Value::Null).await;
+    let mut pdv = listen(&app, "pdv", Value::Null).await;
     let order = draft(&app).await;
     let waiting = [item(WorkKind::RrValidation)];
     let updated = [Item { version: 3, total: Money::euros(700), ..item(WorkKind::RrValidation) }];
@@ -781,10 +797,10 @@ async fn an_event_says_what_it_means_for_this_caller(backend: Backend) {
 /// Through the whole workflow, with nothing but mutations.
 async fn what_waits_for_others_reaches_nobody_else(backend: Backend) {
     let app = TestApp::start(backend).await;
-    let mut rr = follow(&app, "rr", json!({})).await.ready().await;
-    let mut rr2 = follow(&app, "rr2", json!({})).await.ready().await;
-    let mut pdv = follow(&app, "pdv", json!({})).await.ready().await;
-    let mut delegate2 = follow(&app, "delegate2", json!({})).await.ready().await;
+    let mut rr = listen(&app, "rr", Value::Null).await;
+    let mut rr2 = listen(&app, "rr2", Value::Null).await;
+    let mut pdv = listen(&app, "pdv", Value::Null).await;
+    let mut delegate2 = listen(&app, "delegate2", Value::Null).await;
     let order = app.delegate().submitted(sponsorship("600.00")).await;
     app.rr().validate(&order, "APPROVE").await.order();
     let first = rr.next().await;
@@ -802,7 +818,7 @@ async fn what_waits_for_others_reaches_nobody_else(backend: Backend) {
 
 async fn who_comes_back_gets_what_they_missed_once_and_in_order(backend: Backend) {
     let app = TestApp::start(backend).await;
-    let mut rr = follow(&app, "rr", json!({})).await.ready().await;
+    let mut rr = listen(&app, "rr", Value::Null).await;
     let (order, first) = arrives(&app, item(WorkKind::RrValidation)).await;
     let added = rr.next().await;
     assert_eq!(added.id, first);
@@ -832,7 +848,7 @@ async fn a_snapshot_and_its_live_cursor_leave_no_gap(backend: Backend) {
     let app = TestApp::start(backend).await;
     let (_, old) = arrives(&app, item(WorkKind::RrValidation)).await;
     // On PostgreSQL the event has its position a moment later.
-    time::sleep(Duration::from_millis(300)).await;
+    live_cursor(&app, &caller(&app, "rr").await).await;
     let reply = app.rr().ask("{ workQueue { nodes { id } liveCursor } }", json!({})).await;
     let snapshot = &reply.data()["workQueue"];
     assert_eq!(snapshot["nodes"], json!([{ "id": old }]));
@@ -856,7 +872,7 @@ async fn wrong_cursors_are_bad_input(backend: Backend) {
 
 async fn a_slow_follower_loses_nothing(backend: Backend) {
     let app = TestApp::start(backend).await;
-    let mut rr = follow(&app, "rr", json!({})).await.ready().await;
+    let mut rr = listen(&app, "rr", Value::Null).await;
     let order = draft(&app).await;
     let state = |version| [Item { version, ..item(WorkKind::RrValidation) }];
     shift(&app, order, &[], &state(0)).await;
@@ -882,15 +898,17 @@ async fn a_slow_follower_loses_nothing(backend: Backend) {
 async fn an_answer_is_shared_only_with_those_for_whom_it_is_the_same(backend: Backend) {
     let app = TestApp::start(backend).await;
     deputise(&app, "rr", "rr2").await;
-    let plain = "subscription { workQueueChanged { change itemId cursor item { kind label owner { displayName } } } }";
-    let personal = "subscription { workQueueChanged { change itemId cursor item { kind label onBehalfOf { id } } } }";
+    let plain = "subscription($after: String) { workQueueChanged(after: $after) { change itemId cursor item { kind label owner { displayName } } } }";
+    let personal = "subscription($after: String) { workQueueChanged(after: $after) { change itemId cursor item { kind label onBehalfOf { id } } } }";
     let mut all = Vec::new();
     for name in ["rr", "rr2", "rr"] {
         for (language, label) in
             [(Language::En, "to be validated (regional manager)"), (Language::Fr, "à valider (RR)")]
         {
             for query in [plain, personal] {
-                let following = follow_as(&app, caller(&app, name).await, language, query, json!({})).ready().await;
+                let caller = caller(&app, name).await;
+                let after = live_cursor(&app, &caller).await;
+                let following = follow_as(&app, caller, language, query, json!({ "after": after }));
                 let absent = (name == "rr2").then(|| json!({ "id": network::person("rr") }));
                 let expected = match query == plain {
                     true => {
@@ -913,7 +931,8 @@ async fn a_change_of_rights_takes_effect_on_an_open_stream(backend: Backend) {
     let (_, north) = arrives(&app, item(WorkKind::RrValidation)).await;
     let (_, south) = arrives(&app, item_in_nice(WorkKind::RrValidation)).await;
     let before = caller(&app, "rr").await;
-    let mut rr = follow_as(&app, before.clone(), Language::En, FOLLOW, json!({})).ready().await;
+    let mut rr = listen(&app, "rr", Value::Null).await;
+    rr.begin().await;
     // Somebody for whom they stand in.
     deputise(&app, "rr2", "rr").await;
     rr.rights.send_replace(Some(caller(&app, "rr").await));
@@ -939,8 +958,12 @@ async fn a_change_of_rights_takes_effect_on_an_open_stream(backend: Backend) {
 
 async fn a_stream_ends_with_the_session(backend: Backend) {
     let app = TestApp::start(backend).await;
-    let mut rr = follow(&app, "rr", json!({})).await.ready().await;
+    let mut rr = follow(&app, "rr", json!({})).await;
+    rr.begin().await;
     assert_eq!(app.app.queues.count(), 1);
+    // Without a cursor: from now on.
+    let (_, id) = arrives(&app, item(WorkKind::RrValidation)).await;
+    assert_eq!(rr.changes(1).await, [told("ADDED", &id)]);
     rr.rights.send_replace(None);
     assert!(rr.response().await.is_none());
     drop(rr);
@@ -952,7 +975,7 @@ async fn a_stream_ends_with_the_session(backend: Backend) {
 
 async fn followers_of_a_kind_hear_of_that_kind(backend: Backend) {
     let app = TestApp::start(backend).await;
-    let mut proofs = follow(&app, "pdv", json!({ "filter": { "kind": { "eq": "PROOF" } } })).await.ready().await;
+    let mut proofs = listen(&app, "pdv", json!({ "kind": { "eq": "PROOF" } })).await;
     let order = draft(&app).await;
     let (validation, proof) = ([item(WorkKind::PdvValidation)], [item(WorkKind::Proof)]);
     shift(&app, order, &[], &validation).await;
@@ -966,7 +989,8 @@ async fn followers_of_a_kind_hear_of_that_kind(backend: Backend) {
 /// Keys are handed out before commits: the first to begin commits last, and nobody misses it.
 async fn cursor_order_is_commit_order(backend: Backend) {
     let app = TestApp::start(backend).await;
-    let mut live = follow(&app, "rr", json!({})).await.ready().await;
+    let mut live = listen(&app, "rr", Value::Null).await;
+    live.begin().await;
     let start = text(&app.rr().ask("{ workQueue { liveCursor } }", json!({})).await.data()["workQueue"]["liveCursor"]);
     let (early, late) = (draft(&app).await, draft(&app).await);
     let (first, second) = (begin(&app).await, begin(&app).await);
