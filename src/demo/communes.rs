@@ -88,7 +88,7 @@ pub(super) const REGIONS: [(&str, &str, &[Office]); 2] = [
             office("Marseille", &["13"]),
             office("Grenoble", &["38", "73"]),
             office("Saint-Étienne", &["42", "43"]),
-            office("Annecy", &["74", "01"]),
+            office("Annemasse", &["74", "01"]),
             office("Valence", &["26", "07"]),
             office("Clermont-Ferrand", &["63", "03", "15"]),
             office("Dijon", &["21", "71", "89", "58"]),

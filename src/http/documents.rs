@@ -73,7 +73,7 @@ mod tests {
         let first = documents.read("{ favourite }", &limits, true).unwrap();
         let same = |other: &Arc<Document>| Arc::ptr_eq(&first, other);
         for number in 0..100 {
-            let text = format!("{{ a{number} {} }}", "b ".repeat(4000));
+            let text = format!("{{ a{number} {{ {} }} }}", "b ".repeat(4000));
             documents.read(&text, &limits, true).unwrap();
             assert!(same(&documents.read("{ favourite }", &limits, true).unwrap()));
         }

@@ -9,15 +9,15 @@ pub(super) fn without_half_characters(json: &[u8]) -> Cow<'_, [u8]> {
     let mut place = 0;
     while let Some(found) = json[place..].iter().position(|byte| *byte == b'\\') {
         let escape = place + found;
-        place = escape + 2;
+        place = (escape + 2).min(json.len());
         let Some(first) = unit(json, escape) else { continue };
+        // Six bytes of an escape were there to be read.
         place = escape + 6;
         match first {
             0xD800..0xDC00 if matches!(unit(json, place), Some(0xDC00..0xE000)) => place += 6,
             0xD800..0xE000 => clean.to_mut()[escape + 2..escape + 6].copy_from_slice(b"0000"),
             _ => {}
         }
-        place = place.min(json.len());
     }
     clean
 }

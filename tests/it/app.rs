@@ -123,7 +123,9 @@ impl TestApp {
     pub async fn everything(&self) -> Vec<String> {
         let mut all = Vec::new();
         for table in network::TABLES {
-            let sql = format!("SELECT * FROM {table} ORDER BY 1, 2");
+            // Positions are given behind the commits, perhaps only now.
+            let columns = if *table == "event" { "id, kind, subject_id, actor_id, changes, request_id" } else { "*" };
+            let sql = format!("SELECT {columns} FROM {table} ORDER BY 1, 2");
             let backend = self.app.database.backend();
             let rows = sea_orm::FromQueryResult::find_by_statement(Statement::from_string(backend, sql));
             let rows: Vec<JsonValue> =
