@@ -4,6 +4,7 @@ mod app;
 mod authz_matrix;
 mod budgets;
 mod crm;
+mod demo;
 mod files;
 mod harness;
 mod house;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         authz_matrix::trials(),
         budgets::trials(),
         crm::trials(),
+        demo::trials(),
         files::trials(),
         house::trials(),
         http::trials(),

@@ -1,0 +1,46 @@
+//! The demonstration network.
+
+use sea_orm::{ConnectionTrait, Statement};
+use sesame::{
+    app::App,
+    check,
+    clock::Clock,
+    config::{Partial, Settings},
+    demo::{self, Size},
+};
+
+use crate::{
+    app::noon,
+    harness::{Backend, TestDb, Trial, scratch_dir, trials},
+};
+
+pub fn trials() -> Vec<Trial> {
+    trials![both the_demonstration_is_whole_and_the_check_notices_what_is_not]
+}
+
+async fn the_demonstration_is_whole_and_the_check_notices_what_is_not(backend: Backend) {
+    let (db, data) = (TestDb::empty(backend).await, scratch_dir());
+    let flags =
+        Partial { data: Some(data.path().to_owned()), database_url: Some(db.url.clone()), ..Partial::default() };
+    let settings = Settings::resolve(&flags, &Partial::default(), &Partial::default());
+    let app = App::open(settings, Clock::standing(noon(2026, 11, 10))).await.expect("an app");
+    demo::load(&app, Size::Test, |_, _| {}).await.expect("a demonstration");
+    let findings = async || check::run(&app.database).await.expect("a check").findings;
+    assert!(findings().await.is_empty(), "{:#?}", findings().await);
+    for account in demo::ACCOUNTS {
+        let sql = format!("SELECT COUNT(*) FROM person WHERE email = '{}' AND active", account.email);
+        let row = app.database.reader().query_one_raw(Statement::from_string(app.database.backend(), sql)).await;
+        let count: i64 = row.expect("a count").expect("a row").try_get_by_index(0).expect("a number");
+        assert_eq!(count, 1, "{}", account.email);
+    }
+    let breaks = [
+        "UPDATE orders SET total = total + 1 WHERE id = (SELECT MIN(id) FROM orders)",
+        "DELETE FROM work_item WHERE id = (SELECT MIN(id) FROM work_item)",
+        "UPDATE order_number SET last = last + 1",
+    ];
+    for broken in breaks {
+        let before = findings().await.len();
+        app.database.writer().execute_unprepared(broken).await.expect(broken);
+        assert!(findings().await.len() > before, "the check does not notice: {broken}");
+    }
+}
