@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     files,
     graphql::Schemas,
-    identity::{Directory, Issuer},
+    identity::{Directory, Issuer, roles},
     live::Connections,
     outbox::Outbox,
     work_queue::Hub,
@@ -207,7 +207,7 @@ pub async fn migrate(database: &Database) -> Result<()> {
     })
 }
 
-/// Reads the policy, after loading the shipped one into a new database.
+/// Reads the policy, after loading the shipped one and its roles into a new database.
 async fn load_policy(database: &Database, clock: &Clock) -> Result<Policy> {
     let found = policy::in_force(database.reader()).await?;
     let (version, lines) = match found {
@@ -237,5 +237,6 @@ async fn install_shipped(database: &Database, clock: &Clock) -> Result<()> {
         Err(error) => return Err(error.into()),
     }
     policy::insert(&transaction, lines).await?;
+    roles::install(&transaction).await?;
     Ok(transaction.commit().await?)
 }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Partial, Settings};
 
+mod admin;
 mod check;
 mod demo;
 mod schema;
@@ -45,6 +46,8 @@ enum Command {
     Demo(demo::Demo),
     /// Serve.
     Serve(serve::Serve),
+    /// Let somebody administer the platform: the first person of a new database, or one who is locked out.
+    Admin(admin::Admin),
     /// Print the schema, whole or as a role sees it.
     Schema(schema::Schema),
     /// Open a session for somebody and print its bearer token.
@@ -89,6 +92,7 @@ async fn run(cli: Cli) -> Outcome {
     let settings = settings(&cli.common)?;
     match cli.command {
         Command::Demo(command) => command.run(settings).await,
+        Command::Admin(command) => command.run(settings).await,
         Command::Check(command) => command.run(settings).await,
         Command::Serve(command) => command.run(settings).await,
         Command::Schema(command) => command.run(settings).await,

@@ -15,11 +15,24 @@ use std::{
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
     QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        self, Connection, PgConnection,
+        pool::PoolConnectionMetadata,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 
 /// How long a writer waits for another on SQLite.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// How long a connection to PostgreSQL may have rested before it is tried ahead of its use: after the
+/// database was away, what lies in the pool is dead; under load the test would cost a round trip each time.
+const RESTED: Duration = Duration::from_millis(500);
+
+/// Whether a connection of the pool can be used.
+async fn is_alive(connection: &mut PgConnection, rest: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
+    Ok(rest.idle_for < RESTED || connection.ping().await.is_ok())
+}
 
 /// The pools of one database.
 #[derive(Clone, Debug)]
@@ -41,6 +54,9 @@ impl Database {
                 .min_connections(1)
                 .acquire_timeout(Duration::from_secs(5))
                 .test_before_acquire(false)
+                .map_sqlx_postgres_pool_opts(|pool| {
+                    pool.before_acquire(|connection, rest| Box::pin(is_alive(connection, rest)))
+                })
                 .sqlx_logging(false)
                 .map_sqlx_sqlite_opts(|sqlite| {
                     sqlite

@@ -12,11 +12,13 @@ mod issuer;
 mod mutation;
 pub mod passwords;
 mod query;
+pub mod roles;
 mod rules;
 mod session;
 pub mod store;
 pub mod types;
 
+pub use actions::{Administrator, appoint};
 pub use directory::{Directory, authenticate};
 pub use error::Refusal;
 pub use issuer::{AccessToken, Issuer};

@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::Outcome;
-use crate::{app::App, clock::Clock, config::Settings, http::Serving};
+use crate::{app::App, clock::Clock, config::Settings, http::Serving, identity};
 
 /// Serves with the settings in force.
 #[derive(Debug, Args)]
@@ -14,6 +14,9 @@ impl Serve {
     pub(super) async fn run(self, settings: Settings) -> Outcome {
         log(&settings);
         let app = App::open(settings, Clock::system()).await?;
+        if !identity::store::is_anybody_there(app.database.reader()).await? {
+            tracing::warn!("nobody can sign in yet: let somebody administer the platform with «sesame admin EMAIL»");
+        }
         until_told(app, |_| ()).await
     }
 }

@@ -4,15 +4,14 @@ use ::entity::{
     budgets::{budget_year, envelope, goodwill, ledger_entry},
     catalog::article,
     crm::{account, broker, site},
-    identity::{delegation, deputy, person, person_role, region, role},
+    identity::{delegation, deputy, person, person_role, region},
     orders::{attachment, order, order_line, order_number, order_result},
     platform::{event, work_item},
     vocabulary::Money,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter,
-    sea_query::{Expr, OnConflict},
+    QueryFilter, sea_query::Expr,
 };
 
 use super::{bulk, network::Network, simulation::Simulation};
@@ -74,12 +73,7 @@ async fn hurry(database: &Database, hurried: bool) -> Result<(), DbErr> {
 async fn network(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Result<(), DbErr> {
     let years = simulation.years();
     let world = &mut simulation.world;
-    let Network { roles, regions, delegations, people, held, mandates, accounts, brokers, sites, .. } = &world.network;
-    let shipped = roles.iter().cloned().map(|role| role.into_active_model().reset_all());
-    role::Entity::insert_many(shipped)
-        .on_conflict(OnConflict::column(role::Column::Code).do_nothing().to_owned())
-        .exec_without_returning(conn)
-        .await?;
+    let Network { regions, delegations, people, held, mandates, accounts, brokers, sites, .. } = &world.network;
     bulk::insert::<region::Entity>(conn, regions).await?;
     bulk::insert::<delegation::Entity>(conn, delegations).await?;
     bulk::insert::<person::Entity>(conn, people).await?;

@@ -4,7 +4,7 @@ use std::{collections::HashSet, ops::Range};
 
 use ::entity::{
     crm::{account, broker, site},
-    identity::{delegation, deputy, person, person_role, region, role},
+    identity::{delegation, deputy, person, person_role, region},
     vocabulary::{AccountId, AccountKind, DelegationId, DeputyId, Language, PersonId, RegionId, SiteId},
 };
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc, Weekday};
@@ -16,17 +16,6 @@ use super::{
     names, numbers,
     schedule::{day, midnight},
 };
-
-/// The roles that Sésame ships with: code, French label, English label.
-pub(super) const ROLES: &[(&str, &str, &str)] = &[
-    ("DELEGATE", "Délégué commercial", "Sales delegate"),
-    ("ASSISTANT", "Assistant commercial", "Sales assistant"),
-    ("RR", "Responsable régional", "Regional manager"),
-    ("PDV", "Promotion des ventes", "Sales promotion"),
-    ("SALES_ADMIN", "Administration des ventes", "Sales administration"),
-    ("DIRECTOR", "Direction commerciale", "Sales management"),
-    ("PLATFORM_ADMIN", "Administration de la plateforme", "Platform administration"),
-];
 
 /// Names of the people behind [`ACCOUNTS`], in their order.
 const NAMED: [(&str, &str); 10] = [
@@ -56,7 +45,6 @@ pub(super) struct Delegate {
 /// Everybody and everything that is there before the first order.
 #[derive(Debug, Default)]
 pub(super) struct Network {
-    pub roles: Vec<role::Model>,
     pub regions: Vec<region::Model>,
     pub delegations: Vec<delegation::Model>,
     pub people: Vec<person::Model>,
@@ -142,10 +130,6 @@ impl Network {
     }
 
     fn organise(&mut self, scale: &Scale, dice: &mut Dice) {
-        self.roles = ROLES
-            .iter()
-            .map(|(code, fr, en)| role::Model { code: text(code), label_fr: text(fr), label_en: text(en) })
-            .collect();
         let communes = Communes::read();
         for (code, name, offices) in REGIONS {
             let region_id = RegionId(next(&self.regions));

@@ -1,9 +1,11 @@
 //! What can be done to people, roles and mandates: one function per use case, each with its transaction.
 
+mod administrator;
 mod mandates;
 mod settings;
 mod users;
 
+pub use administrator::{Administrator, appoint};
 pub use mandates::{end_deputy, name_deputy};
 pub use settings::{Settings, update_settings};
 pub use users::{NewRole, NewUser, UserChange, create_role, create_user, set_active, update_user};

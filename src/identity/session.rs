@@ -43,7 +43,9 @@ pub struct Tokens {
 pub async fn sign_in(op: &Op, email: &str, password: Password) -> Done<Tokens, Refusal> {
     let trier = attempt(op, email).await?;
     let found = store::person_by_email(&op.conn(), email).await?.filter(|p| p.active);
-    let hash = found.as_ref().and_then(|p| p.password_hash.clone());
+    // The demonstration's password is public, and shorter than one that can be chosen: elsewhere it opens nothing.
+    let opens = op.app.settings.demo || password.is_long_enough();
+    let hash = found.as_ref().and_then(|p| p.password_hash.clone()).filter(|_| opens);
     let fits = password.fits(hash).await?;
     match found {
         Some(person) if fits => {

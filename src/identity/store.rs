@@ -227,6 +227,11 @@ pub async fn is_code_taken(conn: &impl ConnectionTrait, code: &str, except: Opti
     Ok(found.is_some_and(|p| Some(p.id) != except))
 }
 
+/// Whether there is any person yet.
+pub async fn is_anybody_there(conn: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(person::Entity::find().one(conn).await?.is_some())
+}
+
 /// A code that nobody has.
 pub async fn free_code(conn: &impl ConnectionTrait) -> Result<String, DbErr> {
     let mut number = person::Entity::find().count(conn).await? + 1;

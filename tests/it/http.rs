@@ -9,7 +9,7 @@ use std::{
 };
 
 use ::entity::{
-    identity::{delegation, person, person_role, region, role},
+    identity::{delegation, person, person_role, region},
     vocabulary::{DelegationId, Language, PersonId, RegionId},
 };
 use reqwest::{Method, StatusCode, header};
@@ -211,10 +211,6 @@ async fn populate(app: &App) {
     };
     delegation::Entity::insert(lille).exec_without_returning(conn).await.expect("a delegation");
     let hash = passwords::hash(PASSWORD).expect("a hash");
-    for code in ["PDV", "DELEGATE", "PLATFORM_ADMIN"] {
-        let row = role::ActiveModel { code: Set(code.into()), label_fr: Set(code.into()), label_en: Set(code.into()) };
-        role::Entity::insert(row).exec_without_returning(conn).await.expect("a role");
-    }
     for (id, name, role) in PEOPLE {
         let row = person::ActiveModel {
             id: Set(PersonId(*id)),

@@ -13,6 +13,7 @@ mod identity;
 mod network;
 mod orders;
 mod postgres;
+mod process;
 mod socket;
 mod work_queue;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         http::trials(),
         identity::trials(),
         orders::trials(),
+        process::trials(),
         socket::trials(),
         work_queue::trials(),
     ];

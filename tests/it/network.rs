@@ -4,7 +4,7 @@ use ::entity::{
     budgets::{budget_year, envelope, ledger_entry},
     catalog::article,
     crm::{account, broker, site},
-    identity::{delegation, person, person_role, region, role},
+    identity::{delegation, person, person_role, region},
     vocabulary::{
         AccountId, AccountKind, ArticleCategory, ArticleId, BudgetYearStatus, DelegationId, EnvelopeId, EnvelopeKind,
         Language, LedgerKind, Money, PersonId, RegionId, SiteId,
@@ -150,16 +150,6 @@ async fn organisation(db: &DatabaseConnection) {
 }
 
 async fn people(db: &DatabaseConnection) {
-    for (name, code, ..) in PEOPLE {
-        let _ = name;
-        let row = role::ActiveModel {
-            code: Set((*code).to_owned()),
-            label_fr: Set((*code).to_lowercase()),
-            label_en: Set((*code).to_lowercase()),
-        };
-        // Several people hold the same role.
-        let _known = role::Entity::insert(row).exec_without_returning(db).await;
-    }
     for (name, role, delegation, region) in PEOPLE {
         let row = person::ActiveModel {
             code: Set(name.to_uppercase()),

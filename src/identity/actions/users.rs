@@ -88,15 +88,15 @@ pub struct NewRole {
 /// An account as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Profile {
-    email: String,
-    given_name: String,
-    family_name: String,
-    code: String,
-    roles: Vec<String>,
-    delegation: Option<DelegationId>,
-    region: Option<RegionId>,
-    language: Language,
+pub(super) struct Profile {
+    pub(super) email: String,
+    pub(super) given_name: String,
+    pub(super) family_name: String,
+    pub(super) code: String,
+    pub(super) roles: Vec<String>,
+    pub(super) delegation: Option<DelegationId>,
+    pub(super) region: Option<RegionId>,
+    pub(super) language: Language,
 }
 
 impl Profile {
@@ -218,7 +218,7 @@ async fn create(op: &Op, tx: Conn, call: &Call, new: &NewUser, hash: Option<&Str
     Ok(id)
 }
 
-async fn insert(op: &Op, tx: &Conn, profile: &Profile, hash: Option<String>) -> Result<PersonId> {
+pub(super) async fn insert(op: &Op, tx: &Conn, profile: &Profile, hash: Option<String>) -> Result<PersonId> {
     let Profile { email, given_name, family_name, code, roles: _, delegation, region, language } = profile.clone();
     let row = person::ActiveModel {
         code: Set(code),
@@ -432,6 +432,6 @@ fn taken_meanwhile(error: sea_orm::DbErr) -> Error {
     if is_duplicate(&error) { Error::Busy(error) } else { error.into() }
 }
 
-const fn about(person: PersonId) -> Subject {
+pub(super) const fn about(person: PersonId) -> Subject {
     Subject { kind: "Person", id: person.0 }
 }
