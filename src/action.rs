@@ -5,6 +5,7 @@
 use std::{future::Future, sync::Arc};
 
 use ::entity::{platform::idempotency, vocabulary::PersonId};
+use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
@@ -46,6 +47,26 @@ impl Call {
     }
 }
 
+/// Who changed an object last, and when (O-27).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastChange {
+    /// Name of the person who acted.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl LastChange {
+    /// In French and in English.
+    fn told(&self) -> (String, String) {
+        let Self { by, at } = self;
+        let (day, time) = crate::calendar::paris_day_and_time(*at);
+        let at = day.format("%d/%m/%Y");
+        let iso = day.format("%Y-%m-%d");
+        (format!(" ({by}, le {at} à {time})"), format!(" ({by}, on {iso} at {time})"))
+    }
+}
+
 /// Refusals that every context has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Common {
@@ -55,6 +76,8 @@ pub enum Common {
         expected: i64,
         /// What it is now.
         current: i64,
+        /// Who changed it last, and when, as far as that is known.
+        last: Option<LastChange>,
     },
     /// The caller does not stand in for that person today.
     NotDeputy,
@@ -87,10 +110,13 @@ impl Common {
     #[must_use]
     pub fn text(&self) -> crate::i18n::Text {
         match self {
-            Self::Conflict { expected, current } => crate::both!(
-                "L'objet a changé entre-temps : vous avez vu la version {expected}, il en est à la version {current}. Relisez-le avant de décider.",
-                "The object has changed meanwhile: you saw version {expected}, it is at version {current}. Read it again before you decide."
-            ),
+            Self::Conflict { expected, current, last } => {
+                let (fr, en) = last.as_ref().map(LastChange::told).unwrap_or_default();
+                crate::both!(
+                    "L'objet a changé entre-temps : vous avez vu la version {expected}, il en est à la version {current}{fr}. Relisez-le avant de décider.",
+                    "The object has changed meanwhile: you saw version {expected}, it is at version {current}{en}. Read it again before you decide."
+                )
+            }
             Self::NotDeputy => crate::both!(
                 "Vous ne remplacez pas cette personne aujourd'hui.",
                 "You do not stand in for this person today."
@@ -164,7 +190,11 @@ where
     R: Refusal + From<Common>,
     F: Future<Output = Done<T, R>>,
 {
-    let transaction = op.begin().await?;
+    let rehearsal = request.call.dry_run.then(|| op.rehearsal()).flatten();
+    let transaction = match &rehearsal {
+        Some(open) => open.nested().await?,
+        None => op.begin().await?,
+    };
     let key = keyed(request)?;
     if let Some(key) = key
         && let Some(kept) = recall(op, &transaction, request, key).await?
@@ -177,6 +207,10 @@ where
     }
     let answer = work(transaction.clone()).await;
     match answer {
+        Ok(done) if rehearsal.is_some() => {
+            transaction.commit().await?;
+            Ok(done)
+        }
         Ok(done) if request.call.dry_run => {
             op.rehearse(transaction);
             Ok(done)

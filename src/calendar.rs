@@ -12,6 +12,13 @@ pub fn paris_day(at: DateTime<Utc>) -> NaiveDate {
     at.with_timezone(&Paris).date_naive()
 }
 
+/// The calendar day and the time of day in Europe/Paris at this instant, the time as people read it: `14:05`.
+#[must_use]
+pub fn paris_day_and_time(at: DateTime<Utc>) -> (NaiveDate, String) {
+    let there = at.with_timezone(&Paris);
+    (there.date_naive(), there.format("%H:%M").to_string())
+}
+
 /// The end of a calendar day in Europe/Paris, exclusive: the first instant of the following day.
 ///
 /// Summer time makes days of 23 and 25 hours. In Paris the clocks never jumped over a midnight, so that every
@@ -20,6 +27,12 @@ pub fn paris_day(at: DateTime<Utc>) -> NaiveDate {
 pub fn end_of_paris_day(day: NaiveDate) -> DateTime<Utc> {
     let midnight = following(day).and_time(NaiveTime::MIN);
     Paris.from_local_datetime(&midnight).earliest().map_or_else(|| midnight.and_utc(), |start| start.to_utc())
+}
+
+/// The beginning of a calendar day in Europe/Paris: its first instant.
+#[must_use]
+pub fn start_of_paris_day(day: NaiveDate) -> DateTime<Utc> {
+    day.pred_opt().map_or(DateTime::<Utc>::MIN_UTC, end_of_paris_day)
 }
 
 /// Whether a day is one of the eleven national French holidays.

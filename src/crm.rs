@@ -10,7 +10,8 @@ use ::entity::{
 use chrono::NaiveDate;
 
 use crate::{
-    authz::{Permission, Place, Reach},
+    authz::{InNameOf, Permission, Place, Reach},
+    db::Conn,
     error::Result,
     loaders::Loaders,
     op::Op,
@@ -39,6 +40,13 @@ impl Readable {
     pub fn by(op: &Op) -> Self {
         Self { accounts: op.sees(Permission::ReadAccounts), brokers: op.sees(Permission::ReadBrokers) }
     }
+
+    /// Which accounts the caller may read when they act in a name: for that call, the rights of an absent
+    /// person alone count.
+    #[must_use]
+    pub fn acting(op: &Op, name: InNameOf) -> Self {
+        Self { accounts: op.acts(Permission::ReadAccounts, name), brokers: op.acts(Permission::ReadBrokers, name) }
+    }
 }
 
 /// An account by key, where the caller may read it: what one may not read does not exist.
@@ -47,15 +55,32 @@ impl Readable {
 /// When the database cannot be read.
 pub async fn readable(op: &Op, loaders: &Loaders, id: AccountId) -> Result<Option<account::Model>> {
     let Some(account) = loaders.find(id).await? else { return Ok(None) };
-    let place = Place {
-        owner: account.portfolio_owner_id,
-        delegation: Some(account.delegation_id),
-        region: Some(account.region_id),
-    };
+    let place = place(&account);
     let Readable { accounts, brokers } = Readable::by(op);
     let is_readable =
         accounts.covers(&place) || (brokers.covers(&place) && loaders.find(lookups::BrokerOf(id)).await?.is_some());
     Ok(is_readable.then_some(account))
+}
+
+/// Whether an account is a broker whom the caller may read when they act in a name.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_readable_broker(op: &Op, conn: &Conn, name: InNameOf, id: AccountId) -> Result<bool> {
+    let account = store::accounts(conn, &[id]).await?.pop();
+    let is_broker = !store::brokers(conn, &[id]).await?.is_empty();
+    let Readable { accounts, brokers } = Readable::acting(op, name);
+    let is_readable = |account: account::Model| {
+        let place = place(&account);
+        accounts.covers(&place) || brokers.covers(&place)
+    };
+    Ok(is_broker && account.is_some_and(is_readable))
+}
+
+/// Where an account belongs.
+fn place(account: &account::Model) -> Place {
+    let account::Model { portfolio_owner_id, delegation_id, region_id, .. } = *account;
+    Place { owner: portfolio_owner_id, delegation: Some(delegation_id), region: Some(region_id) }
 }
 
 /// A site by key, where the caller may read its account.

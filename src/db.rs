@@ -168,6 +168,21 @@ impl Conn {
         Ok(Self { target: Target::Transaction(Arc::new(transaction)), meter })
     }
 
+    /// Begins a transaction within this one: taken back, it leaves alone what was done before it.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or this is no transaction.
+    pub async fn nested(&self) -> Result<Self, DbErr> {
+        self.meter.tick();
+        match &self.target {
+            Target::Transaction(outer) => {
+                let inner = outer.begin().await?;
+                Ok(Self { target: Target::Transaction(Arc::new(inner)), meter: self.meter.clone() })
+            }
+            Target::Pool(_) => Err(DbErr::Custom("not in a transaction".into())),
+        }
+    }
+
     /// Commits; every clone of this connection must be gone by then.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 mod actions;
 mod attempts;
+mod delegates;
 mod directory;
 mod error;
 mod filter;
@@ -19,6 +20,7 @@ pub mod store;
 pub mod types;
 
 pub use actions::{Administrator, appoint};
+pub use delegates::{Delegate, delegates};
 pub use directory::{Directory, authenticate};
 pub use error::Refusal;
 pub use issuer::{AccessToken, Issuer};

@@ -106,6 +106,12 @@ impl Op {
         *self.rehearsal.lock() = Some(transaction);
     }
 
+    /// The transaction of a dry run that is open: one that follows it in the same request sees what it did.
+    #[must_use]
+    pub fn rehearsal(&self) -> Option<Conn> {
+        self.rehearsal.lock().clone()
+    }
+
     /// Takes a dry run back, where there was one.
     ///
     /// # Errors

@@ -15,12 +15,15 @@
 //! no rules; `mutation` knows neither.
 
 mod actions;
+mod attachments;
+mod bulk;
 pub mod draft;
 pub mod error;
 mod input;
 pub mod labels;
 mod lookups;
 pub mod mutation;
+pub mod outcome;
 mod query;
 pub mod rules;
 pub mod shares;

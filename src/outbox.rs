@@ -12,6 +12,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ::entity::{
+    identity::person,
     platform::event,
     vocabulary::{EnvelopeId, EventId},
 };
@@ -23,7 +24,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, broadcast};
 
 use crate::{
-    action::Call,
+    action::{Call, LastChange},
     app::App,
     db::{Conn, Database},
     error::{Error, Result},
@@ -171,6 +172,22 @@ pub async fn about(conn: &impl ConnectionTrait, kind: &str, ids: &[i64]) -> Resu
         .order_by_asc(event::Column::Id)
         .all(conn)
         .await
+}
+
+/// Who changed an object last, and when (O-27).
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn last_change(conn: &impl ConnectionTrait, subject: Subject) -> Result<Option<LastChange>, DbErr> {
+    let event = event::Entity::find()
+        .filter(event::Column::SubjectType.eq(subject.kind))
+        .filter(event::Column::SubjectId.eq(subject.id))
+        .order_by_desc(event::Column::Id)
+        .one(conn)
+        .await?;
+    let Some(event::Model { at, actor_id: Some(actor), .. }) = event else { return Ok(None) };
+    let person = person::Entity::find_by_id(actor).one(conn).await?;
+    Ok(person.map(|person| LastChange { by: format!("{} {}", person.given_name, person.family_name), at }))
 }
 
 /// The live feed of this process.

@@ -7,10 +7,12 @@ mod day;
 mod ids;
 mod money;
 mod orders;
+mod people;
 mod sets;
 
 pub use day::Day;
 pub use ids::*;
 pub use money::{Money, MoneyError};
 pub use orders::*;
+pub use people::People;
 pub use sets::*;

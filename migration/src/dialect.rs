@@ -8,6 +8,7 @@ const SPELLINGS: &[(&str, &str, &str)] = &[
     ("{moment}", "TEXT", "TIMESTAMPTZ"),
     ("{day}", "TEXT", "DATE"),
     ("{json}", "TEXT", "JSONB"),
+    ("{joined:person}", "group_concat(person, ',')", "string_agg(person::text, ',' ORDER BY person)"),
 ];
 
 /// Runs the statements of a step, separated by semicolons, in the database's own spelling.
@@ -22,20 +23,19 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result
     Ok(())
 }
 
-/// Runs one statement on SQLite alone.
-pub(crate) async fn run_on_sqlite(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
-    if manager.get_database_backend() == DbBackend::Sqlite && !statement.is_empty() {
-        manager.get_connection().execute_unprepared(statement).await?;
+/// Runs statements on one of the databases alone.
+pub(crate) async fn run_on(manager: &SchemaManager<'_>, backend: DbBackend, statements: &[&str]) -> Result<(), DbErr> {
+    if manager.get_database_backend() == backend {
+        for statement in statements {
+            manager.get_connection().execute_unprepared(statement).await?;
+        }
     }
     Ok(())
 }
 
-/// Declares a step: its SQL, and what SQLite needs more.
+/// Declares a step: its SQL, and what each database needs more.
 macro_rules! step {
-    ($sql:expr) => {
-        crate::dialect::step! { $sql, "" }
-    };
-    ($sql:expr, $sqlite:expr) => {
+    ($sql:expr $(, sqlite: [$($sqlite:expr),* $(,)?])? $(, postgres: [$($postgres:expr),* $(,)?])?) => {
         use sea_orm_migration::prelude::*;
 
         #[derive(DeriveMigrationName)]
@@ -44,8 +44,11 @@ macro_rules! step {
         #[async_trait::async_trait]
         impl MigrationTrait for Migration {
             async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+                use sea_orm_migration::sea_orm::DbBackend;
+
                 crate::dialect::run(manager, $sql).await?;
-                crate::dialect::run_on_sqlite(manager, $sqlite).await
+                crate::dialect::run_on(manager, DbBackend::Sqlite, &[$($($sqlite),*)?]).await?;
+                crate::dialect::run_on(manager, DbBackend::Postgres, &[$($($postgres),*)?]).await
             }
         }
     };

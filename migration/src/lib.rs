@@ -13,6 +13,7 @@ mod m0002_crm_and_catalog;
 mod m0003_budgets;
 mod m0004_orders;
 mod m0005_work_and_events;
+mod m0006_involved_and_kept;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_budgets::Migration),
             Box::new(m0004_orders::Migration),
             Box::new(m0005_work_and_events::Migration),
+            Box::new(m0006_involved_and_kept::Migration),
         ]
     }
 }

@@ -58,8 +58,7 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_by_age ON idempotency (created_at)
 ",
 // SQLite has one writer, so its keys are in the order of commits: they are the positions.
-"CREATE TRIGGER event_position AFTER INSERT ON event WHEN NEW.position IS NULL
+sqlite: ["CREATE TRIGGER event_position AFTER INSERT ON event WHEN NEW.position IS NULL
 BEGIN
     UPDATE event SET position = NEW.id WHERE id = NEW.id;
-END"
-}
+END"]}

@@ -47,7 +47,7 @@ async fn write(op: &Op, tx: Conn, call: &Call, change: &Change, expected: i64) -
     let (current, lines) = policy::in_force(&tx).await?.ok_or_else(|| Error::defect("there is no policy"))?;
     permitted(op, &tx, call).await?;
     if expected != current {
-        return refused(Common::Conflict { expected, current }.into());
+        return refused(Common::Conflict { expected, current, last: None }.into());
     }
     let roles: Vec<String> = identity::store::roles(&tx).await?.into_iter().map(|role| role.code).collect();
     let after = rules::changed(&lines, change, &roles).map_err(Stopped::Refused)?;

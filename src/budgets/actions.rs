@@ -1,10 +1,6 @@
 //! One function per use case; each owns its transaction.
 
-use ::entity::{
-    budgets::budget_year,
-    identity::person,
-    vocabulary::{BudgetYearStatus, DelegationId, PersonId, RegionId},
-};
+use ::entity::{budgets::budget_year, vocabulary::BudgetYearStatus};
 
 mod allocate;
 mod goodwill;
@@ -22,10 +18,9 @@ use super::{
 };
 use crate::{
     action::{Call, Common, Request},
-    authz::{Permission, Place, Scope},
-    db::Conn,
+    authz::{Permission, Place},
     error::{Error, Result},
-    identity,
+    identity::Delegate,
     op::Op,
     refusal::{Done, refused},
 };
@@ -46,14 +41,14 @@ fn reaches_company(op: &Op, call: &Call, permission: Permission) -> Result<()> {
 /// Refuses what the caller decided on an older version.
 fn seen(call: &Call, current: i64) -> Done<(), Refusal> {
     match call.expected_version {
-        Some(expected) if expected != current => refused(Common::Conflict { expected, current }.into()),
+        Some(expected) if expected != current => refused(Common::Conflict { expected, current, last: None }.into()),
         Some(_) | None => Ok(()),
     }
 }
 
 /// What somebody else did between reading and writing.
 fn outrun<T>(version: i64) -> Done<T, Refusal> {
-    refused(Common::Conflict { expected: version, current: version + 1 }.into())
+    refused(Common::Conflict { expected: version, current: version + 1, last: None }.into())
 }
 
 /// Refuses a year in which no money moves; one that is not there is not open.
@@ -77,35 +72,8 @@ fn year_in_range(year: i32) -> Result<()> {
 /// Longest reason.
 const REASON: usize = 2_000;
 
-/// An active person who may hold an envelope: they place orders of their own, in a delegation. What their
-/// role is called does not matter.
-#[derive(Clone, Debug)]
-struct Delegate {
-    id: PersonId,
-    code: String,
-    delegation: DelegationId,
-    region: RegionId,
-}
-
-impl Delegate {
-    /// The envelope that they would hold.
-    const fn envelope(&self) -> NewEnvelope {
-        let (delegation, region) = (Some(self.delegation), Some(self.region));
-        NewEnvelope { holder: Holder::Delegate(self.id), delegation, region }
-    }
-}
-
-/// Those among some people who are delegates, in two statements.
-async fn delegates(op: &Op, conn: &Conn, ids: &[PersonId]) -> Result<Vec<Delegate>> {
-    let policy = op.app.policy();
-    let mut roles = identity::store::roles_of(conn, ids).await?;
-    let people = identity::store::people(conn, ids).await?.into_iter().filter(|person| person.active);
-    let delegate = |person: person::Model| {
-        let held = roles.remove(&person.id).unwrap_or_default();
-        let rights = policy.view.rights(held.iter().map(String::as_str));
-        let (delegation, region) = (person.delegation_id?, person.region_id?);
-        let owns = rights.scopes(Permission::CreateOrder).contains(Scope::Own);
-        owns.then_some(Delegate { id: person.id, code: person.code, delegation, region })
-    };
-    Ok(people.filter_map(delegate).collect())
+/// The envelope that a delegate would hold.
+const fn envelope_of(delegate: &Delegate) -> NewEnvelope {
+    let (delegation, region) = (Some(delegate.delegation), Some(delegate.region));
+    NewEnvelope { holder: Holder::Delegate(delegate.id), delegation, region }
 }

@@ -151,10 +151,7 @@ pub fn items(gesture: &goodwill::Model, since: DateTime<Utc>) -> Vec<Item> {
     vec![Item {
         kind,
         owner: gesture.requested_for_id.unwrap_or(gesture.requester_id),
-        author: gesture.requester_id,
-        authored_for: gesture.requested_for_id,
-        submitter: None,
-        submitted_for: None,
+        involved: involved(gesture).into_iter().collect(),
         delegation: gesture.delegation_id,
         region: gesture.region_id,
         broker: None,

@@ -103,16 +103,14 @@ fn copies_of_orders() -> Comparison {
         FROM work_item INNER JOIN orders ON orders.id = work_item.order_id
         WHERE work_item.version <> orders.version
             OR work_item.owner_id <> orders.owner_id
-            OR work_item.author_id <> orders.author_id
-            OR work_item.authored_for_id IS DISTINCT FROM orders.authored_for_id
-            OR work_item.submitter_id IS DISTINCT FROM orders.submitter_id
-            OR work_item.submitted_for_id IS DISTINCT FROM orders.submitted_for_id
+            OR work_item.involved <> orders.involved
             OR work_item.delegation_id <> orders.delegation_id
             OR work_item.region_id <> orders.region_id
             OR work_item.broker_id IS DISTINCT FROM orders.broker_id
             OR work_item.year <> orders.year
             OR work_item.total <> orders.total
-            OR work_item.since <> orders.status_since";
+            OR work_item.since <> CASE work_item.kind WHEN 'MISSING_DOCUMENTS' THEN orders.submitted_at
+                WHEN 'HANDOVER_RECEIPT' THEN work_item.since ELSE orders.status_since END";
     Comparison { rule: "work queue", table: "work_item", sql: sql.to_owned() }
 }
 

@@ -106,7 +106,7 @@ impl Journal {
         };
         for item in items {
             self.last_item += 1;
-            let Item { kind, owner, author, authored_for, submitter, submitted_for, .. } = item;
+            let Item { kind, owner, involved, .. } = item.clone();
             let Item { delegation, region, broker, year, total, since, version, .. } = item;
             self.items.push(work_item::Model {
                 id: WorkItemId(self.last_item),
@@ -114,10 +114,7 @@ impl Journal {
                 order_id,
                 goodwill_id,
                 owner_id: owner,
-                author_id: author,
-                authored_for_id: authored_for,
-                submitter_id: submitter,
-                submitted_for_id: submitted_for,
+                involved,
                 delegation_id: delegation,
                 region_id: region,
                 broker_id: broker,

@@ -8,8 +8,8 @@ use ::entity::{
     catalog::article,
     orders::{attachment, order, order_line},
     vocabulary::{
-        AccountId, Address, AttachmentId, AttachmentPurpose, DeliveryMode, EnvelopeId, Money, OrderId, OrderKind,
-        OrderLineId, OrderStatus, PersonId, RrReasons,
+        AccountId, AttachmentId, AttachmentPurpose, EnvelopeId, Money, OrderId, OrderKind, OrderLineId, OrderStatus,
+        PersonId,
     },
 };
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -33,6 +33,7 @@ use crate::{
     orders::{
         Refusal,
         draft::{self, Origin},
+        outcome::{self, Signature},
         rules::{self, Facts},
         shares::Shares,
         workflow::{self, Action, Actor},
@@ -187,6 +188,7 @@ impl World {
                 .filter(|(id, (due, _))| **id != order.id && *due < today)
                 .map(|(id, (_, number))| (*id, number.clone()))
                 .collect(),
+            owner_left: false,
         }
     }
 
@@ -246,111 +248,69 @@ impl World {
         facts: &Facts,
         (person, at, cost): (PersonId, DateTime<Utc>, Money),
     ) -> After {
-        let next = |order: &order::Model| workflow::next(step.action(), order);
+        let action = step.action();
         match step {
-            Step::Submit => After::new("order.submitted", self.submitted(seen, facts, person, at)),
+            Step::Submit => After::new("order.submitted", self.submitted(&seen, facts, person, at)),
             Step::Update => After::new("order.updated", updated(journey, seen)),
-            Step::Cancel => {
-                let status = next(&seen);
-                After::new("order.cancelled", withdrawn(seen, status)).because(self.dice.word(names::GIVEN_UP))
-            }
-            Step::Approve => After::new("order.approved", approved(journey, seen)),
+            Step::Cancel => After::new("order.cancelled", outcome::withdrawn(&seen, action))
+                .because(self.dice.word(names::GIVEN_UP)),
+            Step::Approve => After::new("order.approved", approved(journey, &seen)),
             Step::Reject => {
-                let status = next(&seen);
-                After::new("order.rejected", withdrawn(seen, status)).because(self.dice.word(names::NO))
+                After::new("order.rejected", outcome::withdrawn(&seen, action)).because(self.dice.word(names::NO))
             }
             Step::Return => {
-                let status = next(&seen);
-                After::new("order.returned", withdrawn(seen, status)).because(self.dice.word(names::CHANGES))
+                After::new("order.returned", outcome::withdrawn(&seen, action)).because(self.dice.word(names::CHANGES))
             }
             Step::Release => After::new("order.released", self.released(journey, seen, at)),
             Step::SendProof => {
-                let proof_rounds = seen.proof_rounds + 1;
-                let id = self.attach(journey, AttachmentPurpose::Proof, Some(proof_rounds), person, at);
+                let sent = outcome::proof_sent(&seen);
+                let id = self.attach(journey, AttachmentPurpose::Proof, Some(sent.proof_rounds), person, at);
                 let changes = serde_json::json!({ "attachment": id.0 });
-                After {
-                    changes,
-                    ..After::new("order.proof_sent", order::Model { status: next(&seen), proof_rounds, ..seen })
-                }
+                After { changes, ..After::new("order.proof_sent", sent) }
             }
-            Step::ApproveProof => After::new("order.proof_approved", order::Model { status: next(&seen), ..seen }),
-            Step::RequestProofChanges => {
-                let after = order::Model { status: next(&seen), ..seen };
-                After::new("order.proof_changes_requested", after).because(self.dice.word(names::PROOF))
-            }
+            Step::ApproveProof => After::new("order.proof_approved", outcome::moved_on(&seen, action)),
+            Step::RequestProofChanges => After::new("order.proof_changes_requested", outcome::moved_on(&seen, action))
+                .because(self.dice.word(names::PROOF)),
             Step::RecordCheques => {
-                let cheques_received_on = Some(calendar::paris_day(at));
-                After::new("order.cheques_received", with_receipt(order::Model { cheques_received_on, ..seen }, facts))
+                let came = outcome::cheques_received(&seen, facts, calendar::paris_day(at));
+                After::new("order.cheques_received", came)
             }
-            Step::Complete => After::new("order.completed", completed(journey, seen, cost, at)),
+            Step::Complete => After::new("order.completed", completed(journey, &seen, cost, at)),
             Step::RecordResults => {
                 let result = results::results(&seen, person, at, &mut self.dice);
                 let changes = serde_json::json!({ "contractsSigned": result.contracts_signed });
                 journey.result = Some(result);
-                After { changes, ..After::new("order.results_recorded", order::Model { status: next(&seen), ..seen }) }
+                After { changes, ..After::new("order.results_recorded", outcome::moved_on(&seen, action)) }
             }
             Step::Attach(purpose) => {
                 let id = self.attach(journey, purpose, None, person, at);
                 let changes = serde_json::json!({ "attachment": id.0, "purpose": purpose.code() });
-                After { changes, ..After::new("order.file_attached", documented(seen, purpose, facts, at)) }
+                After {
+                    changes,
+                    ..After::new("order.file_attached", outcome::with_document(&seen, purpose, facts, at))
+                }
             }
         }
     }
 
-    fn submitted(&mut self, order: order::Model, facts: &Facts, person: PersonId, at: DateTime<Utc>) -> order::Model {
-        let submission = workflow::submit(&order, facts);
+    fn submitted(&mut self, order: &order::Model, facts: &Facts, person: PersonId, at: DateTime<Utc>) -> order::Model {
         let number = order.number.clone().unwrap_or_else(|| {
             let last = self.numbers.entry(order.year).or_default();
             *last += 1;
             format!("ACOR-{}-{last:06}", order.year)
         });
-        order::Model {
-            number: Some(number),
-            delivery_address: self.address(&order, facts),
-            status: submission.status,
-            auto_validated: submission.reasons.is_empty(),
-            rr_reasons: RrReasons(submission.reasons),
-            committed: submission.committed,
-            submitter_id: Some(person),
-            submitted_at: Some(at),
-            ..order
-        }
-    }
-
-    /// O-3: the address as it is on the day of submission.
-    fn address(&self, order: &order::Model, facts: &Facts) -> Option<Address> {
-        match order.delivery_mode {
-            DeliveryMode::Other => order.delivery_address.clone(),
-            DeliveryMode::PartnerSite => facts.site.clone().map(|site| Address {
-                recipient: site.name,
-                street: site.street,
-                postcode: site.postcode,
-                city: site.city,
-            }),
-            DeliveryMode::Delegation => self.network.delegation(order.delegation_id).cloned().map(|office| Address {
-                recipient: office.name,
-                street: office.street,
-                postcode: office.postcode,
-                city: office.city,
-            }),
-        }
+        let office = self.network.delegation(order.delegation_id);
+        let address = outcome::address(order, facts.site.as_ref(), office);
+        outcome::submitted(order, facts, number, address, Signature { person, on_behalf_of: None, at })
     }
 
     /// O-22: one release in five lowers the total.
     fn released(&mut self, journey: &mut Journey, order: order::Model, at: DateTime<Utc>) -> order::Model {
         rely_on(journey, &order);
-        let status = workflow::next(Action::ReleaseGiftCheques, &order);
         let percent = if self.dice.chance(20) { self.dice.between(7, 9) * 10 } else { 100 };
         let lower = Money((order.total.0 * percent / 100).max(1));
         let lowered = rules::shares(&order).lower_to(lower).unwrap_or_else(|_| rules::shares(&order));
-        let after = rules::with_shares(order, lowered);
-        order::Model {
-            status,
-            committed: after.committed.min(rules::own_share(&after)),
-            rr_committed: after.rr_committed.min(after.rr_share),
-            released_at: Some(at),
-            ..after
-        }
+        outcome::released(&order, lowered, at)
     }
 
     /// O-25: most orders cost what was ordered, some less, a few a little more.
@@ -462,32 +422,12 @@ impl World {
     /// Writes an order that nothing happens to any more, with everything that belongs to it.
     pub(super) fn write(&mut self, journey: Journey) {
         let Journey { order, lines, attachments, result, .. } = journey;
-        self.journal.queue(work_queue::Subject::Order(order.id), items(&order));
+        self.journal.queue(work_queue::Subject::Order(order.id), outcome::items(&order));
         self.journal.lines.extend(lines);
         self.journal.attachments.extend(attachments);
         self.journal.results.extend(result);
         self.journal.orders.push(order);
     }
-}
-
-/// What an order waits for, as the queues keep it.
-fn items(order: &order::Model) -> Vec<work_queue::Item> {
-    let item = |kind| work_queue::Item {
-        kind,
-        owner: order.owner_id,
-        author: order.author_id,
-        authored_for: order.authored_for_id,
-        submitter: order.submitter_id,
-        submitted_for: order.submitted_for_id,
-        delegation: order.delegation_id,
-        region: order.region_id,
-        broker: Some(order.broker_id),
-        year: order.year,
-        total: order.total,
-        since: order.status_since,
-        version: order.version,
-    };
-    workflow::waits_for(order).into_iter().map(item).collect()
 }
 
 /// A draft as its author changes it: lowered where the budget refused it.
@@ -502,28 +442,17 @@ fn updated(journey: &mut Journey, order: order::Model) -> order::Model {
     }
 }
 
-/// The order after an approval: the manager's step commits its shares, the department's relies on its
-/// documents.
-fn approved(journey: &mut Journey, order: order::Model) -> order::Model {
-    let status = workflow::next(Action::Approve, &order);
-    if order.status == OrderStatus::PendingRr {
-        let (committed, rr_committed) = (rules::own_share(&order), order.rr_share);
-        return order::Model { status, committed, rr_committed, ..order };
+/// The order after an approval, which relies on its documents at the department's step.
+fn approved(journey: &mut Journey, order: &order::Model) -> order::Model {
+    if order.status == OrderStatus::PendingPdv {
+        rely_on(journey, order);
     }
-    rely_on(journey, &order);
-    order::Model { status, ..order }
+    outcome::approved(order)
 }
 
-fn completed(journey: &mut Journey, order: order::Model, cost: Money, at: DateTime<Utc>) -> order::Model {
-    rely_on(journey, &order);
-    order::Model {
-        status: workflow::next(Action::Complete, &order),
-        committed: Money::ZERO,
-        rr_committed: Money::ZERO,
-        actual_cost: Some(cost),
-        completed_at: Some(at),
-        ..order
-    }
+fn completed(journey: &mut Journey, order: &order::Model, cost: Money, at: DateTime<Utc>) -> order::Model {
+    rely_on(journey, order);
+    outcome::completed(order, cost, at)
 }
 
 fn rely_on(journey: &mut Journey, order: &order::Model) {
@@ -531,30 +460,4 @@ fn rely_on(journey: &mut Journey, order: &order::Model) {
     for attachment in journey.attachments.iter_mut().filter(|attachment| needed.contains(&attachment.purpose)) {
         attachment.relied_on = true;
     }
-}
-
-/// The order without its promises.
-fn withdrawn(order: order::Model, status: OrderStatus) -> order::Model {
-    let other = order.delivery_mode == DeliveryMode::Other;
-    order::Model {
-        status,
-        committed: Money::ZERO,
-        rr_committed: Money::ZERO,
-        delivery_address: order.delivery_address.clone().filter(|_| other || status != OrderStatus::Draft),
-        ..order
-    }
-}
-
-/// The order with one more document.
-fn documented(order: order::Model, purpose: AttachmentPurpose, facts: &Facts, at: DateTime<Utc>) -> order::Model {
-    let order = order::Model { documents: order.documents | purpose.bit(), ..order };
-    let complete = rules::documents_missing(&order).is_empty();
-    let documents_since = order.documents_since.filter(|_| complete).or_else(|| complete.then_some(at));
-    with_receipt(order::Model { documents_since, ..order }, facts)
-}
-
-/// The order with the day on which its handover receipt is due (O-8).
-fn with_receipt(order: order::Model, facts: &Facts) -> order::Model {
-    let months = facts.year.as_ref().map_or(1, |year| year.receipt_due_months);
-    order::Model { receipt_due_on: workflow::receipt_due(&order, months), ..order }
 }

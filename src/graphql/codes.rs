@@ -24,6 +24,8 @@ const MEANINGS: &[(&str, &str)] = &[
     ("BROKER_IN_CHALLENGE_PROGRAMME", "The broker is enrolled in the company-wide challenge programme."),
     ("BROKER_NOT_IN_PORTFOLIO", "The broker is not in the owner's portfolio."),
     ("GOODWILL_NOT_AN_ORDER", "A gesture towards an insured member is made with `requestGoodwill`."),
+    ("OWNER_LEFT", "The owner of the order to be copied places no orders any more."),
+    ("INTERRUPTED", "A fault came in between; whether this item was decided has to be read."),
     ("RECEIPT_OVERDUE", "Handover receipts are overdue; the details name the orders."),
     ("SPLIT_MAXIMUM", "The family's maximum share of the allocation would be passed."),
     ("SPLIT_MINIMUM", "What remains would not let the other families reach their minimum."),

@@ -48,14 +48,14 @@ fn request<'c>(mutation: &'static str, call: &'c Call, input: &impl std::fmt::De
 /// The caller decides on what they saw (G-12).
 fn unchanged(call: &Call, current: i64) -> Done<(), Refusal> {
     match call.expected_version {
-        Some(expected) if expected != current => refused(Common::Conflict { expected, current }.into()),
+        Some(expected) if expected != current => refused(Common::Conflict { expected, current, last: None }.into()),
         Some(_) | None => Ok(()),
     }
 }
 
 /// A guarded write found another version than was read.
 fn overtaken<T>(read: i64) -> Done<T, Refusal> {
-    refused(Common::Conflict { expected: read, current: read + 1 }.into())
+    refused(Common::Conflict { expected: read, current: read + 1, last: None }.into())
 }
 
 /// After a change of people: this process forgets at once what it remembers of them, the others when

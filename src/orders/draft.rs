@@ -107,6 +107,7 @@ pub fn empty(origin: Origin, kind: OrderKind, year: i32, broker: AccountId) -> o
         authored_for_id: authored_for,
         submitter_id: None,
         submitted_for_id: None,
+        involved: [owner, author].into_iter().chain(authored_for).collect(),
         delegation_id: delegation,
         region_id: region,
         broker_id: broker,
@@ -253,6 +254,7 @@ fn early_refusals(content: &Content, draft: &order::Model) -> Vec<Refusal> {
 pub fn too_long(content: &Content) -> Option<(&'static str, usize)> {
     let details = content.details.iter().flatten().next();
     let target = details.and_then(|d| d.target.as_ref());
+    let routing = details.and_then(|d| d.routing.as_ref());
     let printing = details.and_then(|d| d.printing.as_ref());
     let challenge = content.challenge.iter().flatten().next();
     let address = content.delivery.as_ref().and_then(|d| d.address.as_ref());
@@ -265,6 +267,7 @@ pub fn too_long(content: &Content) -> Option<(&'static str, usize)> {
         ("details.printing.format", printing.and_then(|p| p.format.as_ref()), LINE),
         ("details.printing.paper", printing.and_then(|p| p.paper.as_ref()), LINE),
         ("details.printing.colours", printing.and_then(|p| p.colours.as_ref()), LINE),
+        ("details.routing.postageClass", routing.and_then(|r| r.postage_class.as_ref()), LINE),
         ("details.target.audience", target.and_then(|t| t.audience.as_ref()), TEXT),
         ("details.target.product", target.and_then(|t| t.product.as_ref()), LINE),
         ("details.target.zone", target.and_then(|t| t.zone.as_ref()), TEXT),
@@ -272,6 +275,7 @@ pub fn too_long(content: &Content) -> Option<(&'static str, usize)> {
         ("challenge.dedicatedSupport", challenge.and_then(|c| c.dedicated_support.as_ref()), TEXT),
         ("delivery.address.recipient", address.map(|a| &a.recipient), LINE),
         ("delivery.address.street", address.map(|a| &a.street), LINE),
+        ("delivery.address.postcode", address.map(|a| &a.postcode), LINE),
         ("delivery.address.city", address.map(|a| &a.city), LINE),
     ];
     texts

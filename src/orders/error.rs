@@ -95,6 +95,10 @@ pub enum Refusal {
     BrokerNotInPortfolio,
     /// O-6.
     GoodwillNotAnOrder,
+    /// The owner of the order to be copied places no orders any more.
+    OwnerLeft,
+    /// A fault came in between (bulk).
+    Interrupted,
     /// O-8.
     ReceiptOverdue {
         /// The orders that block.
@@ -225,6 +229,8 @@ impl refusal::Refusal for Refusal {
             Self::BrokerInChallengeProgramme => "BROKER_IN_CHALLENGE_PROGRAMME",
             Self::BrokerNotInPortfolio => "BROKER_NOT_IN_PORTFOLIO",
             Self::GoodwillNotAnOrder => "GOODWILL_NOT_AN_ORDER",
+            Self::OwnerLeft => "OWNER_LEFT",
+            Self::Interrupted => "INTERRUPTED",
             Self::ReceiptOverdue { .. } => "RECEIPT_OVERDUE",
             Self::SplitMaximum { .. } => "SPLIT_MAXIMUM",
             Self::SplitMinimum { .. } => "SPLIT_MINIMUM",
@@ -278,6 +284,8 @@ impl refusal::Refusal for Refusal {
             Self::AttachmentInUse => path(&["attachment"]),
             Self::Forbidden
             | Self::NotFound
+            | Self::OwnerLeft
+            | Self::Interrupted
             | Self::WrongStatus { .. }
             | Self::NotYourStep { .. }
             | Self::ReceiptOverdue { .. }
@@ -300,6 +308,8 @@ impl refusal::Refusal for Refusal {
             Self::Common(common) => common.text(),
             Self::Forbidden
             | Self::NotFound
+            | Self::OwnerLeft
+            | Self::Interrupted
             | Self::WrongStatus { .. }
             | Self::NotYourStep { .. }
             | Self::SelfValidation => self.access_text(),
@@ -399,6 +409,14 @@ impl Refusal {
                 "Nobody decides on an order that they own, created or submitted, nor does their deputy; somebody else has to."
             ),
             Self::NotFound => both!("Cette commande n'existe pas.", "There is no such order."),
+            Self::OwnerLeft => both!(
+                "Le délégué de cette commande ne passe plus de commandes : créez-en une nouvelle pour un autre délégué.",
+                "The delegate of this order places no orders any more: create a new one for another delegate."
+            ),
+            Self::Interrupted => both!(
+                "Une panne a interrompu le traitement : relisez cette commande, puis recommencez avec la même clé.",
+                "A fault interrupted the request: read this order again, then retry with the same key."
+            ),
             _ => both!(
                 "Cette action ne vous est pas permise sur cette commande.",
                 "You are not allowed to do this to this order."

@@ -8,6 +8,8 @@ use async_graphql::{InputObject, MaybeUndefined};
 
 use super::{
     actions::{self, Decision},
+    attachments,
+    bulk::Bulk,
     draft::{Content, Delivery, Line},
 };
 use crate::graphql::{
@@ -244,13 +246,21 @@ pub struct ValidateOrdersItem {
 #[derive(Clone, Debug, InputObject)]
 pub struct ValidateOrdersInput {
     /// The orders, at most 100.
-    pub(super) items: Vec<ValidateOrdersItem>,
+    items: Vec<ValidateOrdersItem>,
     /// What is decided.
-    pub(super) decision: Decision,
+    decision: Decision,
     /// Why; needed to reject and to return.
-    pub(super) reason: Option<String>,
+    reason: Option<String>,
     #[graphql(flatten)]
-    pub(super) call: NewCallInput,
+    call: NewCallInput,
+}
+
+impl From<ValidateOrdersInput> for Bulk {
+    fn from(input: ValidateOrdersInput) -> Self {
+        let ValidateOrdersInput { items, decision, reason, call } = input;
+        let items = items.into_iter().map(|item| (item.id.0, item.expected_version)).collect();
+        Self { items, decision, reason, call: call.into() }
+    }
 }
 
 /// A release of gift cheques.
@@ -408,7 +418,7 @@ pub struct AttachmentInput {
     call: CallInput,
 }
 
-impl From<AttachmentInput> for actions::Withdraw {
+impl From<AttachmentInput> for attachments::Withdraw {
     fn from(input: AttachmentInput) -> Self {
         let AttachmentInput { attachment, reason, call } = input;
         Self { attachment: attachment.0, reason, call: call.into() }

@@ -69,7 +69,8 @@ asks! {
     FactsOf => (Found, Facts), |reader, orders| {
         let conn = reader.0.conn();
         let found = store::with_years(&conn, orders).await.map_err(Arc::new)?;
-        let facts = store::facts(&conn, Lock::No, &found, reader.0.today()).await.map_err(database)?;
+        let mut facts = store::facts(&conn, Lock::No, &found, reader.0.today()).await.map_err(database)?;
+        store::add_owners(&reader.0.app, &conn, &found, &mut facts).await.map_err(database)?;
         found.into_iter().zip(facts).map(|(found, facts)| (found.order.id, (found, facts))).collect()
     };
 }

@@ -6,20 +6,20 @@ use ::entity::vocabulary::OrderId;
 use async_graphql::{Context, Object, Result, SimpleObject, TypeName};
 
 use super::{
-    actions::{self, MOST_DECISIONS},
+    actions,
+    attachments::{self, Withdraw},
+    bulk,
     error::Refusal,
     input::{
         AttachFileInput, AttachmentInput, CancelOrderInput, CommentedOrderInput, CompleteOrderInput, CreateOrderInput,
         OrderInput, RecordChequesReceivedInput, RecordResultsInput, ReleaseGiftChequesInput, SendProofInput,
-        UpdateOrderInput, ValidateOrderInput, ValidateOrdersInput, ValidateOrdersItem,
+        UpdateOrderInput, ValidateOrderInput, ValidateOrdersInput,
     },
     store,
     types::Order,
 };
 use crate::{
-    action::Call,
-    error::Error,
-    graphql::payload::{Mutation, Told, UserError, answer, mutations, op, user_errors},
+    graphql::payload::{Mutation, Told, UserError, answer, mutations, op},
     op::Op,
     refusal::{Done, Stopped},
 };
@@ -27,10 +27,10 @@ use crate::{
 mutations! {
     CreateOrder: common + ["AMOUNT_INVALID", "ARTICLE_NOT_AVAILABLE", "GOODWILL_NOT_AN_ORDER", "NO_LINES", "QUANTITY_INVALID", "TOO_MANY"],
     UpdateOrder: common + ["AMOUNT_INVALID", "ARTICLE_NOT_AVAILABLE", "GOODWILL_NOT_AN_ORDER", "NO_LINES", "NOT_YOUR_STEP", "QUANTITY_INVALID", "TOO_MANY", "WRONG_STATUS", "YEAR_CLOSED", "YEAR_FIXED"],
-    DuplicateOrder: common + ["WRONG_STATUS", "NOT_YOUR_STEP"],
+    DuplicateOrder: common + ["NOT_YOUR_STEP", "OWNER_LEFT", "WRONG_STATUS"],
     SubmitOrder: common + ["ACTION_TYPE_REQUIRED", "AMOUNT_INVALID", "ARTICLE_NOT_AVAILABLE", "BROKER_IN_CHALLENGE_PROGRAMME", "BROKER_NOT_IN_PORTFOLIO", "CHALLENGE_INCOMPLETE", "DELIVERY_INCOMPLETE", "DETAILS_INCOMPLETE", "GOODWILL_NOT_AN_ORDER", "NOT_ALLOCATED", "NOT_YOUR_STEP", "NO_LINES", "OUT_OF_STOCK", "QUANTITY_INVALID", "RECEIPT_OVERDUE", "SPLIT_MAXIMUM", "SUBMISSION_CLOSED", "WRONG_STATUS", "YEAR_CLOSED", "YEAR_NOT_OPEN"],
     ValidateOrder: common + ["BUDGET_DEFICIT", "MISSING_DOCUMENTS", "NOT_ALLOCATED", "NOT_YOUR_STEP", "REASON_REQUIRED", "RR_BUDGET_DEFICIT", "SELF_VALIDATION", "SPLIT_MAXIMUM", "SPLIT_MINIMUM", "WRONG_STATUS", "YEAR_CLOSED"],
-    ValidateOrders: common + ["BUDGET_DEFICIT", "FORBIDDEN", "MISSING_DOCUMENTS", "NOT_ALLOCATED", "NOT_FOUND", "NOT_YOUR_STEP", "REASON_REQUIRED", "RR_BUDGET_DEFICIT", "SELF_VALIDATION", "SPLIT_MAXIMUM", "SPLIT_MINIMUM", "TOO_MANY", "WRONG_STATUS", "YEAR_CLOSED"],
+    ValidateOrders: common + ["BUDGET_DEFICIT", "FORBIDDEN", "INTERRUPTED", "MISSING_DOCUMENTS", "NOT_ALLOCATED", "NOT_FOUND", "NOT_YOUR_STEP", "REASON_REQUIRED", "RR_BUDGET_DEFICIT", "SELF_VALIDATION", "SPLIT_MAXIMUM", "SPLIT_MINIMUM", "TOO_MANY", "WRONG_STATUS", "YEAR_CLOSED"],
     ReleaseGiftCheques: common + ["AMOUNT_INVALID", "BROKER_IN_CHALLENGE_PROGRAMME", "CHALLENGE_INCOMPLETE", "DELIVERY_INCOMPLETE", "MISSING_DOCUMENTS", "NOT_GIFT_CHEQUES", "NOT_YOUR_STEP", "SHARES_INVALID", "TOTAL_RAISED", "WRONG_STATUS", "YEAR_CLOSED"],
     SendProof: common + ["FILE_REQUIRED", "NOT_YOUR_STEP", "WRONG_STATUS", "YEAR_CLOSED"],
     ApproveProof: common + ["NOT_YOUR_STEP", "WRONG_STATUS", "YEAR_CLOSED"],
@@ -39,9 +39,9 @@ mutations! {
     RecordResults: common + ["AMOUNT_INVALID", "NOT_YOUR_STEP", "WRONG_STATUS", "YEAR_CLOSED"],
     RecordChequesReceived: common + ["ALREADY_RECORDED", "DATE_IN_FUTURE", "DATE_INVALID", "NOT_GIFT_CHEQUES", "NOT_YOUR_STEP", "WRONG_STATUS"],
     CancelOrder: common + ["CHEQUES_RECEIVED", "NOT_YOUR_STEP", "WRONG_STATUS", "YEAR_CLOSED"],
-    AttachFile: common + ["FILE_REQUIRED", "NOT_YOUR_STEP", "WRONG_STATUS"],
-    RemoveAttachment: common + ["ATTACHMENT_IN_USE", "NOT_YOUR_STEP", "WRONG_STATUS"],
-    DeclareReceiptInvalid: common + ["NOT_GIFT_CHEQUES", "NOT_YOUR_STEP", "REASON_REQUIRED", "WRONG_STATUS"],
+    AttachFile: common + ["FILE_REQUIRED", "NOT_GIFT_CHEQUES", "NOT_YOUR_STEP", "WRONG_STATUS", "YEAR_CLOSED"],
+    RemoveAttachment: common + ["ATTACHMENT_IN_USE", "NOT_YOUR_STEP", "WRONG_STATUS", "YEAR_CLOSED"],
+    DeclareReceiptInvalid: common + ["FILE_REQUIRED", "NOT_GIFT_CHEQUES", "NOT_YOUR_STEP", "REASON_REQUIRED", "WRONG_STATUS"],
 }
 
 /// The order after a mutation; as it is now where the mutation was refused.
@@ -87,6 +87,21 @@ async fn payload<M: Mutation>(
     let (made, user_errors) = answer(op, done)?;
     let order = current(op, made.or(known)).await?;
     Ok(OrderPayload { order, user_errors })
+}
+
+/// The payload of an action on an attachment: its order, whatever became of the action.
+async fn attachment_payload<M: Mutation>(
+    op: &Op,
+    withdraw: Withdraw,
+    action: impl AsyncFnOnce(&Op, Withdraw) -> Done<OrderId, Refusal>,
+) -> Result<OrderPayload<M>> {
+    let attachment = withdraw.attachment;
+    let done = action(op, withdraw).await;
+    let known = match &done {
+        Err(Stopped::Refused(_)) => Some(store::attachment_for(op, attachment).await.told(op)?.order_id),
+        Ok(_) | Err(Stopped::Failed(_)) => None,
+    };
+    payload(op, known, done).await
 }
 
 async fn current(op: &Op, id: Option<OrderId>) -> Result<Option<Order>> {
@@ -140,19 +155,13 @@ impl OrdersMutation {
     #[graphql(directive = crate::graphql::guard::requires::apply("validateOrder".into()))]
     async fn validate_orders(&self, ctx: &Context<'_>, input: ValidateOrdersInput) -> Result<ValidateOrdersPayload> {
         let op = op(ctx);
-        let ValidateOrdersInput { items, decision, reason, call } = input;
-        if items.len() > MOST_DECISIONS {
-            let refusals = [Refusal::TooMany { most: MOST_DECISIONS }];
-            return Ok(ValidateOrdersPayload { results: Vec::new(), user_errors: user_errors(&refusals, op.language) });
-        }
-        let call = Call::from(call);
+        let (decided, user_errors) = answer(op, bulk::validate(op, input.into()).await)?;
         let mut results = Vec::new();
-        for (place, ValidateOrdersItem { id, expected_version }) in items.into_iter().enumerate() {
-            let each = each_of(&call, place, expected_version);
-            let done = actions::validate(op, id.0, decision, reason.clone(), each).await;
-            results.push(bulk_result(op, id.0, done).await?);
+        for (id, done) in decided.unwrap_or_default() {
+            let (_, user_errors) = answer(op, done)?;
+            results.push(ValidateOrdersResult { order: current(op, Some(id)).await?, user_errors });
         }
-        Ok(ValidateOrdersPayload { results, user_errors: Vec::new() })
+        Ok(ValidateOrdersPayload { results, user_errors })
     }
 
     /// Releases gift cheques, lowering their total where wanted.
@@ -235,7 +244,7 @@ impl OrdersMutation {
     async fn attach_file(&self, ctx: &Context<'_>, input: AttachFileInput) -> Result<OrderPayload<AttachFile>> {
         let op = op(ctx);
         let AttachFileInput { id, upload, purpose, call } = input;
-        payload(op, Some(id.0), actions::attach_file(op, id.0, upload.0, purpose, call.into()).await).await
+        payload(op, Some(id.0), attachments::attach_file(op, id.0, upload.0, purpose, call.into()).await).await
     }
 
     /// Removes an attachment that no transition relied on.
@@ -245,7 +254,7 @@ impl OrdersMutation {
         input: AttachmentInput,
     ) -> Result<OrderPayload<RemoveAttachment>> {
         let op = op(ctx);
-        payload(op, None, actions::remove_attachment(op, input.into()).await).await
+        attachment_payload(op, input.into(), attachments::remove_attachment).await
     }
 
     /// Declares a handover receipt invalid: the delegate is blocked again until a valid one comes.
@@ -255,26 +264,6 @@ impl OrdersMutation {
         input: AttachmentInput,
     ) -> Result<OrderPayload<DeclareReceiptInvalid>> {
         let op = op(ctx);
-        payload(op, None, actions::declare_invalid(op, input.into()).await).await
+        attachment_payload(op, input.into(), attachments::declare_invalid).await
     }
-}
-
-/// How one order of a bulk is called: each has a key of its own, so that a retry goes on where it stopped.
-fn each_of(call: &Call, place: usize, expected_version: Option<i64>) -> Call {
-    let idempotency_key = call.idempotency_key.as_ref().map(|key| format!("{key}#{place}"));
-    Call { expected_version, idempotency_key, ..call.clone() }
-}
-
-/// What became of one order: that one cannot be reached is told of it alone and leaves the others be.
-async fn bulk_result(op: &Op, id: OrderId, done: Done<OrderId, Refusal>) -> Result<ValidateOrdersResult> {
-    let done = match done {
-        Err(Stopped::Failed(Error::NotFound)) => Err(Stopped::Refused(vec![Refusal::NotFound])),
-        Err(Stopped::Failed(Error::Forbidden)) => Err(Stopped::Refused(vec![Refusal::Forbidden])),
-        done => done,
-    };
-    let (_, user_errors) = answer(op, done)?;
-    let order = current(op, Some(id)).await?;
-    // A dry run holds the one writer of SQLite: it ends with its item.
-    op.end_rehearsal().await.told(op)?;
-    Ok(ValidateOrdersResult { order, user_errors })
 }

@@ -1,7 +1,7 @@
 //! The rules of an order that follow from the facts alone: what must be there, what may be ordered,
 //! what the budget allows. Pure: neither database nor clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     budgets::{budget_year, envelope},
@@ -9,8 +9,9 @@ use ::entity::{
     crm::{account, broker, site},
     orders::{order, order_line},
     vocabulary::{
-        ActionType, Address, AttachmentPurpose, Beneficiary, BudgetFamily, BudgetYearStatus, Challenge, CustomDetails,
-        Day, DeliveryMode, LedgerKind, Money, OrderId, OrderKind, OrderStatus, Printing, Routing, RrReason, Target,
+        ActionType, Address, ArticleId, AttachmentPurpose, Beneficiary, BudgetFamily, BudgetYearStatus, Challenge,
+        CustomDetails, Day, DeliveryMode, LedgerKind, Money, OrderId, OrderKind, OrderStatus, Printing, Routing,
+        RrReason, Target,
     },
 };
 use chrono::{Datelike, NaiveDate};
@@ -49,6 +50,8 @@ pub struct Facts {
     pub other_open_orders: u64,
     /// Orders of the same owner whose handover receipt is overdue.
     pub overdue_receipts: Vec<(OrderId, Option<String>)>,
+    /// Whether the owner places no orders any more.
+    pub owner_left: bool,
 }
 
 impl Facts {
@@ -147,6 +150,9 @@ pub fn amounts(order: &order::Model) -> Vec<Refusal> {
     if order.total < Money::ZERO || (order.kind == OrderKind::Custom && order.total == Money::ZERO) {
         return vec![invalid("total", None)];
     }
+    if !order.total.is_in_range() {
+        return vec![invalid("total", Some(Money::LIMIT))];
+    }
     let mut refusals = Vec::new();
     for (field, share) in [("rrShare", order.rr_share), ("partnerShare", order.partner_share)] {
         if share < Money::ZERO {
@@ -162,11 +168,12 @@ pub fn amounts(order: &order::Model) -> Vec<Refusal> {
     refusals
 }
 
-/// O-1, C-1, C-3: lines of articles that can be had today.
+/// O-1, C-1, C-3: lines of articles that can be had today; several lines of one article share its stock.
 fn lines(facts: &Facts, today: NaiveDate) -> Vec<Refusal> {
     if facts.lines.is_empty() {
         return vec![Refusal::NoLines];
     }
+    let mut wanted: HashMap<ArticleId, i64> = HashMap::new();
     let each = facts.lines.iter().enumerate().filter_map(|(line, (row, article))| {
         if !(1..=MOST_PIECES).contains(&row.quantity) {
             return Some(Refusal::QuantityInvalid { line });
@@ -175,8 +182,10 @@ fn lines(facts: &Facts, today: NaiveDate) -> Vec<Refusal> {
         let Some(article) = article.as_ref().filter(|a| catalog::is_available(a, today)) else {
             return Some(Refusal::ArticleNotAvailable { line, article: code });
         };
-        let left = article.stock.filter(|left| *left < row.quantity)?;
-        Some(Refusal::OutOfStock { line, article: code, left })
+        let before = wanted.entry(article.id).or_default();
+        let left = article.stock.map(|stock| (stock - *before).max(0));
+        *before += row.quantity;
+        left.filter(|left| *left < row.quantity).map(|left| Refusal::OutOfStock { line, article: code, left })
     });
     each.collect()
 }
@@ -376,11 +385,21 @@ pub fn priced(order: &order::Model, facts: &Facts) -> order::Model {
     if order.kind == OrderKind::Custom {
         return order.clone();
     }
-    let cost = |(line, article): &(order_line::Model, Option<article::Model>)| {
-        article.as_ref().map_or(line.unit_price, |a| a.unit_price).times(line.quantity).unwrap_or(Money::ZERO)
+    // A line beyond all range makes a total beyond it, which is refused.
+    let beyond = Money::LIMIT + Money::LIMIT;
+    let cost = |line: &_| {
+        let order_line::Model { unit_price, quantity, .. } = at_todays_price(line);
+        unit_price.times(quantity).unwrap_or(beyond)
     };
     let total: Money = facts.lines.iter().map(cost).sum();
     with_shares(order.clone(), Shares { total, ..shares(order) })
+}
+
+/// A draft's line with its article's price of today.
+#[must_use]
+pub fn at_todays_price((line, article): &(order_line::Model, Option<article::Model>)) -> order_line::Model {
+    let unit_price = article.as_ref().map_or(line.unit_price, |article| article.unit_price);
+    order_line::Model { unit_price, ..line.clone() }
 }
 
 /// An order as the rules see it: a draft has today's prices.

@@ -1,6 +1,7 @@
 //! `simulateOrder` (O-30): the submission's own decision, asked without writing.
 
 use ::entity::{
+    identity::role,
     orders::order,
     vocabulary::{Money, OrderStatus, RrReason},
 };
@@ -21,6 +22,7 @@ use crate::{
     budgets::{self, Lock, rules::Position},
     error::Error,
     graphql::payload::{Told, UserError, user_errors},
+    identity::{self, types::Role},
     op::Op,
     refusal::{Done, Stopped},
 };
@@ -32,6 +34,8 @@ pub struct OrderSimulation {
     accepted: bool,
     /// Every reason for which it would be refused.
     refusals: Vec<UserError<OrderActionRefusal>>,
+    /// What would not refuse it now, but stop it later as things stand.
+    warnings: Vec<UserError<OrderActionRefusal>>,
     /// Why the regional manager would have to see it; none: it skips them.
     rr_reasons: Vec<RrReason>,
     /// The statuses that it would go through, with who has to act at each.
@@ -57,6 +61,8 @@ pub struct SimulatedStep {
     label: String,
     /// What has to be done there to go on; none at the end.
     action: Option<&'static str>,
+    /// Whose step it is: the roles that may do it.
+    roles: Vec<Role>,
 }
 
 /// What an envelope still holds.
@@ -74,7 +80,8 @@ pub(super) async fn simulate(op: &Op, input: SimulateOrderInput) -> Result<Order
         Ok((order, facts, call)) => {
             let actor = Actor { person: op.me().told(op)?, name: call.name() };
             let refusals = workflow::blockers(Action::Submit, &order, &facts, actor, op.today());
-            Ok(answer(op, &order, &facts, &refusals))
+            let roles = identity::store::roles(&op.conn()).await.told(op)?;
+            Ok(answer(op, &order, &facts, &refusals, &roles))
         }
         Err(Stopped::Refused(refusals)) => Ok(refused(op, &refusals)),
         Err(Stopped::Failed(error)) => Err(error).told(op),
@@ -108,14 +115,21 @@ async fn considered(op: &Op, input: SimulateOrderInput) -> Done<(order::Model, r
     Ok((rules::seen(&draft, &facts), facts, call))
 }
 
-fn answer(op: &Op, order: &order::Model, facts: &rules::Facts, refusals: &[Refusal]) -> OrderSimulation {
+fn answer(
+    op: &Op,
+    order: &order::Model,
+    facts: &rules::Facts,
+    refusals: &[Refusal],
+    roles: &[role::Model],
+) -> OrderSimulation {
     let submission = workflow::submit(order, facts);
     let accepted = refusals.is_empty();
     let available = |envelope| Position::from(envelope).available();
     OrderSimulation {
         accepted,
         refusals: user_errors(refusals, op.language),
-        path: if accepted { path(op, order, submission.status) } else { Vec::new() },
+        warnings: user_errors(&workflow::warnings(order, facts, &submission), op.language),
+        path: if accepted { path(op, order, submission.status, roles) } else { Vec::new() },
         total: order.total,
         delegation_share: order.delegation_share,
         committed: if accepted { submission.committed } else { Money::ZERO },
@@ -134,6 +148,7 @@ fn refused(op: &Op, refusals: &[Refusal]) -> OrderSimulation {
     OrderSimulation {
         accepted: false,
         refusals: user_errors(refusals, op.language),
+        warnings: Vec::new(),
         rr_reasons: Vec::new(),
         path: Vec::new(),
         total: Money::ZERO,
@@ -145,21 +160,26 @@ fn refused(op: &Op, refusals: &[Refusal]) -> OrderSimulation {
 }
 
 /// The way from a status to the end, each step by the action that leads on.
-fn path(op: &Op, order: &order::Model, first: OrderStatus) -> Vec<SimulatedStep> {
+fn path(op: &Op, order: &order::Model, first: OrderStatus, roles: &[role::Model]) -> Vec<SimulatedStep> {
     let mut steps = Vec::new();
     let mut at = order::Model { status: first, ..order.clone() };
     while let Some(action) = leads_on(at.status) {
-        steps.push(step(op, at.status, Some(action)));
+        steps.push(step(op, at.status, Some(action), roles));
         at.status = workflow::next(action, &at);
     }
-    steps.push(step(op, at.status, None));
+    steps.push(step(op, at.status, None, roles));
     steps
 }
 
-fn step(op: &Op, status: OrderStatus, action: Option<Action>) -> SimulatedStep {
+fn step(op: &Op, status: OrderStatus, action: Option<Action>, roles: &[role::Model]) -> SimulatedStep {
     let label = labels::status(status).into_language(op.language);
-    let permission = action.and_then(|a| a.steps().iter().find(|s| s.statuses.contains(&status)));
-    SimulatedStep { status, label, action: permission.map(|step| step.permission.object()) }
+    let here = action.and_then(|a| a.steps().iter().find(|s| s.statuses.contains(&status)));
+    let permission = here.map(|step| step.permission);
+    let view = &op.app.policy().view;
+    let may =
+        |role: &&role::Model| permission.is_some_and(|p| view.rights([role.code.as_str()]).permissions().contains(p));
+    let roles = roles.iter().filter(may).cloned().map(Role).collect();
+    SimulatedStep { status, label, action: permission.map(Permission::object), roles }
 }
 
 /// The action that leads on from a status.

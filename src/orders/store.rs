@@ -20,11 +20,13 @@ use sea_orm::{
 use super::{rules::Facts, workflow};
 use crate::{
     action::Call,
+    app::App,
     authz::{Permission, Place, Reach},
     budgets::{self, Lock},
     catalog, crm,
     db::Conn,
     error::{Error, Result},
+    identity,
     op::Op,
 };
 
@@ -97,14 +99,20 @@ pub async fn readable(op: &Op, ids: &[OrderId]) -> Result<Vec<order::Model>, DbE
         .await
 }
 
+/// An attachment that was not removed, whoever asks.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn attachment(conn: &impl ConnectionTrait, id: AttachmentId) -> Result<Option<attachment::Model>, DbErr> {
+    attachment::Entity::find_by_id(id).filter(attachment::Column::RemovedAt.is_null()).one(conn).await
+}
+
 /// An attachment of an order that the caller may read.
 ///
 /// # Errors
 /// [`Error::NotFound`] where it is not there, removed, or its order may not be read.
 pub async fn attachment_for(op: &Op, id: AttachmentId) -> Result<attachment::Model> {
-    let row =
-        attachment::Entity::find_by_id(id).filter(attachment::Column::RemovedAt.is_null()).one(&op.conn()).await?;
-    let row = row.ok_or(Error::NotFound)?;
+    let row = attachment(&op.conn(), id).await?.ok_or(Error::NotFound)?;
     if readable(op, &[row.order_id]).await?.is_empty() { Err(Error::NotFound) } else { Ok(row) }
 }
 
@@ -175,6 +183,19 @@ pub async fn facts(conn: &Conn, lock: Lock, orders: &[Found], today: NaiveDate) 
     Ok(orders.iter().map(|found| known.about(found)).collect())
 }
 
+/// Adds to the facts whether the owners still place orders, which matters only to whoever wants a copy.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn add_owners(app: &App, conn: &Conn, orders: &[Found], facts: &mut [Facts]) -> Result<()> {
+    let owners = unique(orders.iter().map(|found| &found.order).collect(), |order| Some(order.owner_id));
+    let delegates = identity::delegates(app, conn, &owners).await?;
+    for (Found { order, .. }, facts) in orders.iter().zip(facts) {
+        facts.owner_left = !delegates.iter().any(|delegate| delegate.id == order.owner_id);
+    }
+    Ok(())
+}
+
 /// What was read about several orders.
 struct Known {
     lines: Vec<(order_line::Model, Option<::entity::catalog::article::Model>)>,
@@ -201,6 +222,7 @@ impl Known {
             envelopes: budgets::pick(&self.envelopes, order.year, order.owner_id, order.region_id),
             other_open_orders: others.count() as u64,
             overdue_receipts: overdue.map(|o| (o.id, o.number.clone())).collect(),
+            owner_left: false,
         }
     }
 }

@@ -1,12 +1,16 @@
 //! The way of every transition: fetch for the action, check version and step, judge, then write order,
 //! ledger, queues and event in the one open transaction (O-27).
 
-use ::entity::{orders::order, vocabulary::OrderId};
-
+use ::entity::{
+    orders::order,
+    vocabulary::{Money, OrderId},
+};
+use sea_orm::EntityTrait;
 use serde_json::{Map, Value as Json};
 
 use super::{
     error::Refusal,
+    outcome,
     rules::{self, Facts},
     store::{self, Changed},
     workflow::{self, Action, Actor},
@@ -43,20 +47,36 @@ pub(super) async fn take(op: &Op, conn: &Conn, call: &Call, id: OrderId, action:
     let found = store::fetch_for(op, conn, call, id, &permissions).await?;
     let stored = found.order.clone();
     if let Some(expected) = call.expected_version.filter(|expected| *expected != stored.version) {
-        return refused(Common::Conflict { expected, current: stored.version }.into());
+        return conflict(conn, id, expected, stored.version).await;
     }
     let place = store::place(&stored);
     let held = |permission| op.acts(permission, call.name()).covers(&place);
     if let Err(refusal) = workflow::at_step(action, &stored, held) {
         return refused(refusal);
     }
-    let facts = store::facts(conn, Lock::Yes, &[found], op.today()).await?.pop().unwrap_or_default();
+    let found = [found];
+    let mut facts = store::facts(conn, Lock::Yes, &found, op.today()).await?;
+    if action == Action::Duplicate {
+        store::add_owners(&op.app, conn, &found, &mut facts).await?;
+    }
+    let facts = facts.pop().unwrap_or_default();
     let actor = Actor { person: op.me()?, name: call.name() };
     let order = rules::seen(&stored, &facts);
     Ok(AtHand { stored, order, facts, actor })
 }
 
 impl AtHand {
+    /// Holds the envelopes that the order's promises are on until the transaction ends.
+    pub(super) async fn hold_envelopes(&mut self, conn: &Conn) -> Result<()> {
+        let order = &self.stored;
+        let is_promised = (order.committed, order.rr_committed) != (Money::ZERO, Money::ZERO);
+        if is_promised && self.facts.envelopes.delegate.is_none() {
+            self.facts.envelopes =
+                budgets::envelopes_of(conn, Lock::Yes, order.year, order.owner_id, order.region_id).await?;
+        }
+        Ok(())
+    }
+
     /// Goes on only where no rule refuses the action.
     pub(super) fn judge(&self, op: &Op, action: Action, mut also: Vec<Refusal>) -> Done<(), Refusal> {
         also.extend(workflow::blockers(action, &self.order, &self.facts, self.actor, op.today()));
@@ -110,9 +130,15 @@ pub(super) async fn settle(
     let touched = money(op, conn, &at_hand.facts, before, &after, told.reason.as_deref()).await?;
     let changed = Changed::between(before, &after);
     if !store::advance(conn, before, &changed).await? {
-        return conflict(conn, before).await;
+        return overtaken(conn, before).await;
     }
-    let queue = work_queue::moved(conn, work_queue::Subject::Order(before.id), &items(before), &items(&after)).await?;
+    let queue = work_queue::moved(
+        conn,
+        work_queue::Subject::Order(before.id),
+        &outcome::items(before),
+        &outcome::items(&after),
+    )
+    .await?;
     let mut event = event(told.kind, before.id);
     event.from = Some(before.status.code());
     event.to = Some(after.status.code());
@@ -125,10 +151,15 @@ pub(super) async fn settle(
 }
 
 /// Somebody else was faster: the version to look at is theirs.
-async fn conflict(conn: &Conn, before: &order::Model) -> Done<order::Model, Refusal> {
-    use sea_orm::EntityTrait;
+async fn overtaken<T>(conn: &Conn, before: &order::Model) -> Done<T, Refusal> {
     let current = order::Entity::find_by_id(before.id).one(conn).await?.map_or(before.version, |o| o.version);
-    refused(Common::Conflict { expected: before.version, current }.into())
+    conflict(conn, before.id, before.version, current).await
+}
+
+/// O-27: the caller is told who was faster, and when.
+async fn conflict<T>(conn: &Conn, id: OrderId, expected: i64, current: i64) -> Done<T, Refusal> {
+    let last = outbox::last_change(conn, Subject { kind: "Order", id: id.0 }).await?;
+    refused(Common::Conflict { expected, current, last }.into())
 }
 
 /// Moves on the envelopes what the change commits, releases and spends.
@@ -164,25 +195,4 @@ fn merged(mut changes: Json, more: Map<String, Json>) -> Json {
         all.extend(more);
     }
     changes
-}
-
-/// What an order waits for, as the queues keep it.
-#[must_use]
-pub(super) fn items(order: &order::Model) -> Vec<work_queue::Item> {
-    let item = |kind| work_queue::Item {
-        kind,
-        owner: order.owner_id,
-        author: order.author_id,
-        authored_for: order.authored_for_id,
-        submitter: order.submitter_id,
-        submitted_for: order.submitted_for_id,
-        delegation: order.delegation_id,
-        region: order.region_id,
-        broker: Some(order.broker_id),
-        year: order.year,
-        total: order.total,
-        since: order.status_since,
-        version: order.version,
-    };
-    workflow::waits_for(order).into_iter().map(item).collect()
 }

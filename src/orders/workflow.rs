@@ -6,7 +6,7 @@
 
 use ::entity::{
     orders::order,
-    vocabulary::{Money, OrderStatus, PersonId, RrReason, WorkKind},
+    vocabulary::{AttachmentPurpose, Money, OrderStatus, PersonId, RrReason, WorkKind},
 };
 use async_graphql::Enum;
 use chrono::NaiveDate;
@@ -209,7 +209,10 @@ pub fn at_step(action: Action, order: &order::Model, held: impl Fn(Permission) -
 #[must_use]
 pub fn blockers(action: Action, order: &order::Model, facts: &Facts, actor: Actor, today: NaiveDate) -> Vec<Refusal> {
     match action {
-        Action::Duplicate | Action::AttachFile | Action::RemoveAttachment | Action::DeclareReceiptInvalid => Vec::new(),
+        Action::Duplicate => facts.owner_left.then_some(Refusal::OwnerLeft).into_iter().collect(),
+        // Of a closed year, receipts still come (O-8).
+        Action::AttachFile if rules::is_gift_cheques(order) => Vec::new(),
+        Action::DeclareReceiptInvalid => receipt_to_declare(order).into_iter().collect(),
         Action::Submit => rules::submission(order, facts, today),
         Action::Approve => approval(order, facts, actor),
         Action::Reject | Action::Return => self_validation(order, actor).into_iter().chain(still_open(facts)).collect(),
@@ -223,7 +226,9 @@ pub fn blockers(action: Action, order: &order::Model, facts: &Facts, actor: Acto
         | Action::SendProof
         | Action::ApproveProof
         | Action::RequestProofChanges
-        | Action::RecordResults => still_open(facts).into_iter().collect(),
+        | Action::RecordResults
+        | Action::AttachFile
+        | Action::RemoveAttachment => still_open(facts).into_iter().collect(),
     }
 }
 
@@ -236,17 +241,10 @@ fn missing_documents(order: &order::Model) -> Option<Refusal> {
     (!missing.is_empty()).then_some(Refusal::MissingDocuments { missing })
 }
 
-/// Segregation of duties: owner, creator and submitter, in their own name or for another.
+/// Segregation of duties: owner, creator and whoever ever submitted it, in their own name or for another.
 fn self_validation(order: &order::Model, actor: Actor) -> Option<Refusal> {
-    authz::is_barred(actor.person, actor.name, &involved(order)).then_some(Refusal::SelfValidation)
-}
-
-/// Everybody who may not decide on the order.
-#[must_use]
-pub fn involved(order: &order::Model) -> Vec<PersonId> {
-    let mut people = vec![order.owner_id, order.author_id];
-    people.extend([order.authored_for_id, order.submitter_id, order.submitted_for_id].into_iter().flatten());
-    people
+    authz::is_barred(actor.person, actor.name, &order.involved.iter().collect::<Vec<_>>())
+        .then_some(Refusal::SelfValidation)
 }
 
 /// O-21 and O-23: what the decider may not pass over.
@@ -275,6 +273,32 @@ fn release(order: &order::Model, facts: &Facts, today: NaiveDate) -> Vec<Refusal
     refusals.extend(rules::delivery(order, facts));
     refusals.extend(rules::challenge(order, facts, today));
     refusals
+}
+
+/// What a file's purpose adds (O-8, B-10): a closed year takes receipts alone, and a receipt belongs to
+/// gift cheques that can have been handed over.
+#[must_use]
+pub fn attaching(purpose: AttachmentPurpose, order: &order::Model, facts: &Facts) -> Vec<Refusal> {
+    if purpose != AttachmentPurpose::HandoverReceipt {
+        // Where it is not of gift cheques, the action itself is refused already.
+        return still_open(facts).filter(|_| rules::is_gift_cheques(order)).into_iter().collect();
+    }
+    if !rules::is_gift_cheques(order) {
+        return vec![Refusal::NotGiftCheques];
+    }
+    let allowed = Action::RecordChequesReceived.statuses();
+    match allowed.contains(&order.status) {
+        true => Vec::new(),
+        false => vec![Refusal::WrongStatus { status: order.status, allowed }],
+    }
+}
+
+/// O-8: there must be a receipt to be invalid.
+fn receipt_to_declare(order: &order::Model) -> Option<Refusal> {
+    if !rules::is_gift_cheques(order) {
+        return Some(Refusal::NotGiftCheques);
+    }
+    (order.documents & AttachmentPurpose::HandoverReceipt.bit() == 0).then_some(Refusal::FileRequired)
 }
 
 /// O-8: recordable once, for gift cheques.
@@ -313,6 +337,21 @@ pub fn submit(order: &order::Model, facts: &Facts) -> Submission {
     let unfunded = reasons.iter().any(|r| matches!(r, RrReason::BudgetDeficit | RrReason::SplitMinimum));
     let status = if reasons.is_empty() { after_rr(order) } else { OrderStatus::PendingRr };
     Submission { status, reasons, committed: if unfunded { Money::ZERO } else { rules::own_share(order) } }
+}
+
+/// What a submission that nothing refuses will meet later as things stand: the documents that it needs
+/// (O-5, O-7), and what the regional manager's approval will be refused for (O-21).
+#[must_use]
+pub fn warnings(order: &order::Model, facts: &Facts, submission: &Submission) -> Vec<Refusal> {
+    let mut warnings: Vec<Refusal> = missing_documents(order).into_iter().collect();
+    if submission.status == OrderStatus::PendingRr {
+        let rise = rules::own_share(order) - submission.committed;
+        if rise > Money::ZERO {
+            warnings.extend(rules::budget_refusals(order, facts, rise));
+        }
+        warnings.extend(rules::rr_budget_refusal(facts, order.rr_share));
+    }
+    warnings
 }
 
 fn after_rr(order: &order::Model) -> OrderStatus {
@@ -370,7 +409,7 @@ pub fn waits_for(order: &order::Model) -> Vec<WorkKind> {
 /// O-8: the last day for the handover receipt; none where it is there or nothing was received.
 #[must_use]
 pub fn receipt_due(order: &order::Model, months: i32) -> Option<NaiveDate> {
-    let has_receipt = order.documents & ::entity::vocabulary::AttachmentPurpose::HandoverReceipt.bit() != 0;
+    let has_receipt = order.documents & AttachmentPurpose::HandoverReceipt.bit() != 0;
     order.cheques_received_on.filter(|_| !has_receipt).map(|day| calendar::add_months(day, months))
 }
 
@@ -421,7 +460,10 @@ mod tests {
     use super::*;
     use crate::{
         budgets::{Envelopes, Posting},
-        orders::draft::{self, Origin},
+        orders::{
+            draft::{self, Origin},
+            outcome,
+        },
     };
 
     const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 3, 16).expect("a day");
@@ -530,38 +572,31 @@ mod tests {
         if blockers(action, order, facts, actor, TODAY).iter().any(budget_only) {
             return None;
         }
-        let mut after = order::Model { status: next(action, order), ..order.clone() };
-        match action {
+        let now = Utc.with_ymd_and_hms(2026, 3, 16, 9, 0, 0).unwrap();
+        let after = match action {
             Action::Submit => {
-                let submission = submit(order, facts);
-                after.status = submission.status;
-                after.committed = submission.committed;
+                let by = outcome::Signature { person: PersonId(1), on_behalf_of: None, at: now };
+                outcome::submitted(order, facts, "ACOR-2026-000001".to_owned(), None, by)
             }
-            Action::Approve if order.status == OrderStatus::PendingRr => {
-                (after.committed, after.rr_committed) = (rules::own_share(order), order.rr_share);
+            Action::Approve => outcome::approved(order),
+            Action::Reject | Action::Return | Action::Cancel => outcome::withdrawn(order, action),
+            Action::ReleaseGiftCheques => {
+                let lower = lowered(order, Some(cost.max(Money(1)).min(order.total)), None, None).ok()?;
+                outcome::released(order, lower, now)
             }
-            Action::Reject | Action::Return | Action::Cancel => {
-                (after.committed, after.rr_committed) = (Money::ZERO, Money::ZERO);
-            }
-            Action::Complete => {
-                if !completion(order, facts, cost).is_empty() {
-                    return None;
-                }
-                (after.committed, after.rr_committed, after.actual_cost) = (Money::ZERO, Money::ZERO, Some(cost));
+            Action::SendProof => outcome::proof_sent(order),
+            Action::Complete if completion(order, facts, cost).is_empty() => outcome::completed(order, cost, now),
+            Action::Complete => return None,
+            Action::RecordChequesReceived => outcome::cheques_received(order, facts, TODAY),
+            Action::ApproveProof | Action::RequestProofChanges | Action::RecordResults => {
+                outcome::moved_on(order, action)
             }
             Action::Update
             | Action::Duplicate
-            | Action::Approve
-            | Action::ReleaseGiftCheques
-            | Action::SendProof
-            | Action::ApproveProof
-            | Action::RequestProofChanges
-            | Action::RecordResults
-            | Action::RecordChequesReceived
             | Action::AttachFile
             | Action::RemoveAttachment
-            | Action::DeclareReceiptInvalid => {}
-        }
+            | Action::DeclareReceiptInvalid => order.clone(),
+        };
         Some(after)
     }
 

@@ -2,7 +2,9 @@
 
 use ::entity::{
     platform::work_item,
-    vocabulary::{AccountId, DelegationId, GoodwillId, Money, OrderId, PersonId, RegionId, WorkItemId, WorkKind},
+    vocabulary::{
+        AccountId, DelegationId, GoodwillId, Money, OrderId, People, PersonId, RegionId, WorkItemId, WorkKind,
+    },
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -30,14 +32,8 @@ pub struct Item {
     pub kind: WorkKind,
     /// Whose it is.
     pub owner: PersonId,
-    /// Who created it.
-    pub author: PersonId,
-    /// Whom they stood in for.
-    pub authored_for: Option<PersonId>,
-    /// Who submitted it.
-    pub submitter: Option<PersonId>,
-    /// Whom they stood in for.
-    pub submitted_for: Option<PersonId>,
+    /// Who may not decide on it.
+    pub involved: People,
     /// Delegation.
     pub delegation: DelegationId,
     /// Region.
@@ -59,10 +55,7 @@ impl From<&work_item::Model> for Item {
         Self {
             kind: row.kind,
             owner: row.owner_id,
-            author: row.author_id,
-            authored_for: row.authored_for_id,
-            submitter: row.submitter_id,
-            submitted_for: row.submitted_for_id,
+            involved: row.involved.clone(),
             delegation: row.delegation_id,
             region: row.region_id,
             broker: row.broker_id,
@@ -78,10 +71,7 @@ impl Item {
     /// For whom it waits.
     #[must_use]
     pub fn audience(&self) -> Audience {
-        let involved = [Some(self.owner), Some(self.author), self.authored_for, self.submitter, self.submitted_for];
-        let mut barred: Vec<PersonId> = involved.into_iter().flatten().collect();
-        barred.sort_unstable();
-        barred.dedup();
+        let barred = self.involved.iter().collect();
         Audience { kind: self.kind, owner: self.owner, delegation: self.delegation, region: self.region, barred }
     }
 }

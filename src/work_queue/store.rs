@@ -173,10 +173,7 @@ pub(super) async fn change(conn: &Conn, subject: Subject, pairs: &[(&Item, &Item
         .value(Column::Kind, each(pairs, |new| Expr::val(new.kind.to_value())))
         .value(Column::Since, each(pairs, |new| Expr::val(new.since)))
         .value(Column::OwnerId, facts.owner)
-        .value(Column::AuthorId, facts.author)
-        .value(Column::AuthoredForId, facts.authored_for)
-        .value(Column::SubmitterId, facts.submitter)
-        .value(Column::SubmittedForId, facts.submitted_for)
+        .value(Column::Involved, facts.involved.clone())
         .value(Column::DelegationId, facts.delegation)
         .value(Column::RegionId, facts.region)
         .value(Column::BrokerId, facts.broker)
@@ -233,10 +230,7 @@ fn row(subject: Subject, item: &Item) -> work_item::ActiveModel {
         order_id: Set(order_id),
         goodwill_id: Set(goodwill_id),
         owner_id: Set(item.owner),
-        author_id: Set(item.author),
-        authored_for_id: Set(item.authored_for),
-        submitter_id: Set(item.submitter),
-        submitted_for_id: Set(item.submitted_for),
+        involved: Set(item.involved.clone()),
         delegation_id: Set(item.delegation),
         region_id: Set(item.region),
         broker_id: Set(item.broker),

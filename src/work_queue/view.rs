@@ -2,7 +2,7 @@
 
 use ::entity::{
     platform::work_item::{self, Column},
-    vocabulary::{DelegationId, PersonId, RegionId, WorkKind},
+    vocabulary::{DelegationId, People, PersonId, RegionId, WorkKind},
 };
 use sea_orm::{
     ColumnTrait, Condition,
@@ -318,15 +318,5 @@ fn within(reach: &Reach) -> Condition {
 
 /// Nobody of these is involved.
 fn unbarred(people: &[PersonId]) -> Condition {
-    if people.is_empty() {
-        return Condition::all();
-    }
-    let none_of = |column: Column| column.is_not_in(people.iter().copied());
-    let none_or_none_of = |column: Column| Condition::any().add(column.is_null()).add(none_of(column));
-    Condition::all()
-        .add(none_of(Column::OwnerId))
-        .add(none_of(Column::AuthorId))
-        .add(none_or_none_of(Column::AuthoredForId))
-        .add(none_or_none_of(Column::SubmitterId))
-        .add(none_or_none_of(Column::SubmittedForId))
+    people.iter().fold(Condition::all(), |all, person| all.add(Column::Involved.not_like(People::pattern(*person))))
 }

@@ -29,10 +29,19 @@ pub fn trials() -> Vec<Trial> {
         both o25_the_actual_cost_becomes_consumption,
         both o27_two_validators_at_once,
         both o28_bulk_decisions_stand_alone,
+        both o28_a_dry_run_counts_what_came_before,
+        both o28_a_key_is_for_one_list,
+        both c3_several_lines_of_an_article_share_its_stock,
+        both o1_lines_and_total_have_the_same_prices,
+        both a_copy_is_for_somebody_who_still_places_orders,
+        both b10_of_a_closed_year_only_receipts_come,
+        both items_wait_since_what_they_wait_for_began,
+        both b3_the_ledger_is_never_changed,
         both o29_available_actions_tell_what_the_mutations_do,
         both o30_a_simulation_writes_nothing,
         both b5_a_broken_maximum_refuses_and_names_what_is_left,
         both segregation_of_duties,
+        both an_earlier_submission_is_not_forgotten,
         both who_may_do_what_to_which_order,
         both g12_versions,
         both g13_idempotency,
@@ -150,8 +159,17 @@ async fn o3_the_address_is_complete_and_copied(backend: Backend) {
     let reply = app.delegate().ask(address, json!({ "id": order.id })).await;
     assert_eq!(reply.data()["order"]["delivery"]["address"]["street"], "1 place du Marché");
     let to_site = |site: String| json!({ "delivery": { "mode": "PARTNER_SITE", "site": site } });
-    let foreign = app.delegate().draft(but(leaflets(10), to_site(site(2)))).await;
-    app.nothing_moves(app.delegate().submit(&foreign)).await.refused(&["DELIVERY_INCOMPLETE"]);
+    // A site of another broker's is not there, on no road: it would tell of a broker whom one may not read.
+    let reply = app.nothing_moves(app.delegate().create(but(leaflets(10), to_site(site(2))))).await;
+    assert_eq!((reply.error(), reply.message().contains("one of the broker's sites")), ("BAD_USER_INPUT", true));
+    let draft = app.delegate().draft(but(leaflets(10), to_site(site(1)))).await;
+    let update = async |more| app.delegate().with("updateOrder", "UpdateOrderInput", &draft, more).await;
+    assert_eq!(app.nothing_moves(update(to_site(site(2)))).await.error(), "BAD_USER_INPUT");
+    let unknown = sesame::graphql::id::global(::entity::vocabulary::SiteId(9_999)).0;
+    assert_eq!(app.nothing_moves(update(to_site(unknown))).await.error(), "BAD_USER_INPUT");
+    // Another broker's order is delivered to none of the first one's sites.
+    let moved = update(json!({ "broker": account(4) })).await.order();
+    app.nothing_moves(app.delegate().submit(&moved)).await.refused(&["DELIVERY_INCOMPLETE"]);
     let other = json!({ "mode": "OTHER", "address": { "recipient": "Salle", "street": " ", "postcode": "5900", "city": "Lille" } });
     let other = app.delegate().draft(but(leaflets(10), json!({ "delivery": other }))).await;
     let reply =
@@ -494,6 +512,166 @@ async fn o28_bulk_decisions_stand_alone(backend: Backend) {
     assert_eq!(reply.data()["validateOrders"]["userErrors"][0]["code"], "TOO_MANY");
 }
 
+async fn o28_a_dry_run_counts_what_came_before(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    // Each fits into the regional manager's 5 000, three do not.
+    let mut items = Vec::new();
+    for _ in 0..3 {
+        let order = app.delegate().submitted(but(sponsorship("2100.00"), json!({ "rrShare": "2000.00" }))).await;
+        items.push(json!({ "id": order.id, "expectedVersion": order.version }));
+    }
+    let query = "mutation($input: ValidateOrdersInput!) { validateOrders(input: $input) { results { order { status availableActions { action } } userErrors { code details { available } } } userErrors { code } } }";
+    let input = |dry: bool| json!({ "input": { "items": items, "decision": "APPROVE", "dryRun": dry } });
+    let dry = app.nothing_moves(app.rr().ask(query, input(true))).await;
+    let real = app.rr().ask(query, input(false)).await;
+    assert_eq!(dry.data()["validateOrders"], real.data()["validateOrders"]);
+    let results = &real.data()["validateOrders"]["results"];
+    assert_eq!(
+        results[2]["userErrors"][0],
+        json!({ "code": "RR_BUDGET_DEFICIT", "details": { "available": "1000.00" } })
+    );
+    assert_eq!((&results[1]["order"]["status"], &results[1]["userErrors"]), (&json!("PENDING_PDV"), &json!([])));
+}
+
+async fn o28_a_key_is_for_one_list(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let mut items = Vec::new();
+    for _ in 0..3 {
+        items.push(json!({ "id": app.delegate().submitted(sponsorship("300.00")).await.id }));
+    }
+    let query = "mutation($input: ValidateOrdersInput!) { validateOrders(input: $input) { results { order { status } userErrors { code } } userErrors { code } } }";
+    // As long a key as any other mutation takes.
+    let key = "k".repeat(200);
+    let bulk = async |items: &[serde_json::Value], key: &str| {
+        let input = json!({ "items": items, "decision": "APPROVE", "idempotencyKey": key });
+        app.rr().ask(query, json!({ "input": input })).await.data()["validateOrders"].clone()
+    };
+    let first = bulk(&items[..2], &key).await;
+    assert_eq!((&first["userErrors"], &first["results"][1]["userErrors"]), (&json!([]), &json!([])));
+    assert_eq!(app.nothing_moves(bulk(&items[..2], &key)).await, first);
+    let longer = app.nothing_moves(bulk(&items, &key)).await;
+    assert_eq!(longer, json!({ "results": [], "userErrors": [{ "code": "IDEMPOTENCY_MISMATCH" }] }));
+    let too_long = json!({ "items": items, "decision": "APPROVE", "idempotencyKey": "k".repeat(201) });
+    assert_eq!(app.nothing_moves(app.rr().ask(query, json!({ "input": too_long }))).await.error(), "BAD_USER_INPUT");
+}
+
+async fn c3_several_lines_of_an_article_share_its_stock(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let posters = |pieces: &[i64]| {
+        let lines: Vec<_> = pieces.iter().map(|n| json!({ "article": article(2), "quantity": n })).collect();
+        but(leaflets(1), json!({ "lines": lines }))
+    };
+    let simulate =
+        "query($input: SimulateOrderInput!) { simulateOrder(input: $input) { refusals { code field message } } }";
+    let told = async |input| {
+        app.delegate().ask(simulate, json!({ "input": input })).await.data()["simulateOrder"]["refusals"].clone()
+    };
+    let refusals = told(posters(&[60, 60])).await;
+    assert_eq!(
+        (&refusals[0]["code"], &refusals[0]["field"]),
+        (&json!("OUT_OF_STOCK"), &json!(["lines", "1", "quantity"]))
+    );
+    assert!(refusals[0]["message"].as_str().unwrap().contains("40"), "{refusals}");
+    let draft = app.delegate().draft(posters(&[60, 60])).await;
+    let actions = "query($id: ID!) { order(id: $id) { availableActions { action reasons { code } } } }";
+    let actions = app.delegate().ask(actions, json!({ "id": draft.id })).await;
+    let submit = json!({ "action": "SUBMIT", "reasons": [{ "code": "OUT_OF_STOCK" }] });
+    assert!(actions.data()["order"]["availableActions"].as_array().unwrap().contains(&submit), "{actions:?}");
+    app.nothing_moves(app.delegate().submit(&draft)).await.refused(&["OUT_OF_STOCK"]);
+    let many: Vec<i64> = vec![1; 201];
+    assert_eq!(told(posters(&many)).await[0]["code"], "TOO_MANY");
+    app.delegate().submitted(posters(&[60, 40])).await;
+}
+
+async fn o1_lines_and_total_have_the_same_prices(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let query = "query($id: ID!) { order(id: $id) { total lines { unitPrice quantity } } }";
+    let priced = async |id: &str| app.delegate().ask(query, json!({ "id": id })).await.data()["order"].clone();
+    let order = app.delegate().submitted(leaflets(10)).await;
+    let draft = app.delegate().draft(leaflets(10)).await;
+    app.execute("UPDATE article SET unit_price = 200 WHERE id = 1").await;
+    let now = json!({ "total": "20.00", "lines": [{ "unitPrice": "2.00", "quantity": 10 }] });
+    let copy = app.delegate().act("duplicateOrder", &order).await.order();
+    assert_eq!(priced(&copy.id).await, now);
+    let draft =
+        app.delegate().with("updateOrder", "UpdateOrderInput", &draft, json!({ "subject": "Later" })).await.order();
+    assert_eq!(priced(&draft.id).await, now);
+    assert_eq!(priced(&order.id).await["lines"][0]["unitPrice"], "1.50", "frozen when it was submitted");
+    // Beyond all range is refused, and does not count as nothing.
+    app.execute("UPDATE article SET unit_price = 900000000000 WHERE id = 1").await;
+    app.nothing_moves(app.delegate().submit(&draft)).await.refused(&["AMOUNT_INVALID"]);
+}
+
+async fn a_copy_is_for_somebody_who_still_places_orders(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let order = app.delegate2().submitted(but(leaflets(10), json!({ "broker": account(2) }))).await;
+    let query = "query($id: ID!) { order(id: $id) { availableActions { action reasons { code } } } }";
+    let reasons = async || {
+        let reply = app.assistant().ask(query, json!({ "id": order.id })).await;
+        let all = reply.data()["order"]["availableActions"].as_array().unwrap().clone();
+        all.into_iter().find(|a| a["action"] == "DUPLICATE").unwrap()["reasons"].clone()
+    };
+    assert_eq!(reasons().await, json!([]));
+    app.execute("UPDATE person SET active = FALSE WHERE id = 2").await;
+    assert_eq!(reasons().await, json!([{ "code": "OWNER_LEFT" }]));
+    app.nothing_moves(app.assistant().act("duplicateOrder", &order)).await.refused(&["OWNER_LEFT"]);
+}
+
+async fn b10_of_a_closed_year_only_receipts_come(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let cheques = cheques_in_process(&app).await;
+    let order = app.delegate().submitted(refund("150.00")).await;
+    let order = app.delegate().attach(&order, "OTHER").await.order();
+    let draft = app.delegate().draft(leaflets(10)).await;
+    let receipt = app.delegate().attach(&draft, "HANDOVER_RECEIPT").await;
+    receipt.refused(&["NOT_GIFT_CHEQUES"]);
+    app.execute("UPDATE budget_year SET status = 'CLOSED' WHERE year = 2026").await;
+    app.delegate().attach(&order, "BROKER_INVOICE").await.refused(&["YEAR_CLOSED"]);
+    app.delegate().attach(&cheques, "OTHER").await.refused(&["YEAR_CLOSED"]);
+    let attachments = "query($id: ID!) { order(id: $id) { attachments { id } } }";
+    let attachments = app.delegate().ask(attachments, json!({ "id": order.id })).await;
+    let input = json!({ "attachment": attachments.data()["order"]["attachments"][0]["id"], "expectedVersion": order.version - 1 });
+    let remove = async |input| app.delegate().mutate("removeAttachment", "AttachmentInput", input).await;
+    let stale = remove(input.clone()).await.refused(&["CONFLICT"]);
+    assert_eq!(stale.current().unwrap().version, order.version, "the order as it is now (G-12)");
+    let message = stale.payload()["userErrors"][0]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("Camille delegate, on 2026-03-16 at 10:00"), "who and when (O-27): {message}");
+    app.nothing_moves(remove(but(input, json!({ "expectedVersion": order.version })))).await.refused(&["YEAR_CLOSED"]);
+    let received = json!({ "receivedOn": "2026-03-16" });
+    let cheques =
+        app.delegate().with("recordChequesReceived", "RecordChequesReceivedInput", &cheques, received).await.order();
+    app.delegate().attach(&cheques, "HANDOVER_RECEIPT").await.good();
+}
+
+async fn items_wait_since_what_they_wait_for_began(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let cheques = cheques_in_process(&app).await;
+    let refunded = app.delegate().submitted(refund("300.00")).await;
+    app.clock.set(noon(2026, 3, 20));
+    let received = json!({ "receivedOn": "2026-03-19" });
+    app.delegate().with("recordChequesReceived", "RecordChequesReceivedInput", &cheques, received).await.good();
+    app.rr().validate(&refunded, "APPROVE").await.good();
+    let query = "{ workQueue { nodes { kind since } } }";
+    let reply = app.delegate().ask(query, json!({})).await;
+    let since = |kind: &str| {
+        let nodes = reply.data()["workQueue"]["nodes"].as_array().unwrap();
+        nodes.iter().find(|n| n["kind"] == kind).unwrap_or_else(|| panic!("{nodes:?}"))["since"].clone()
+    };
+    assert_eq!(since("HANDOVER_RECEIPT"), "2026-03-18T23:00:00+00:00");
+    assert_eq!(since("MISSING_DOCUMENTS"), "2026-03-16T09:00:00+00:00");
+    assert_eq!(sesame::check::run(&app.app.database).await.unwrap().findings, []);
+}
+
+async fn b3_the_ledger_is_never_changed(backend: Backend) {
+    use sea_orm::ConnectionTrait;
+    let app = TestApp::start(backend).await;
+    app.delegate().submitted(sponsorship("300.00")).await;
+    for sql in ["UPDATE ledger_entry SET amount = 1", "DELETE FROM ledger_entry"] {
+        let refused = app.app.database.writer().execute_unprepared(sql).await.expect_err(sql).to_string();
+        assert!(refused.contains("never"), "{refused}");
+    }
+}
+
 async fn o29_available_actions_tell_what_the_mutations_do(backend: Backend) {
     let app = TestApp::start(backend).await;
     let query = "query($id: ID!) { order(id: $id) { availableActions { action allowed reasons { code } } } }";
@@ -516,11 +694,16 @@ async fn o29_available_actions_tell_what_the_mutations_do(backend: Backend) {
 async fn o30_a_simulation_writes_nothing(backend: Backend) {
     let app = TestApp::start(backend).await;
     let query = "query($input: SimulateOrderInput!) { simulateOrder(input: $input) { accepted total committed rrReasons \
-                 refusals { code } path { status action } envelope { before after } } }";
+                 refusals { code } warnings { code } path { status action roles { code } } envelope { before after } } }";
     let simulate = async |input| {
         app.nothing_moves(app.delegate().ask(query, json!({ "input": input }))).await.data()["simulateOrder"].clone()
     };
     let told = simulate(mailing("900.00")).await;
+    let roles =
+        |n: usize| told["path"][n]["roles"].as_array().unwrap().iter().map(|r| r["code"].clone()).collect::<Vec<_>>();
+    assert_eq!((roles(0), roles(1)), (vec![json!("RR")], vec![json!("PDV")]), "who has to act");
+    let warned = simulate(but(refund("400.00"), json!({ "rrShare": "399.00" }))).await;
+    assert_eq!((&warned["accepted"], &warned["warnings"][0]["code"]), (&json!(true), &json!("MISSING_DOCUMENTS")));
     assert_eq!((&told["accepted"], &told["rrReasons"]), (&json!(true), &json!(["ABOVE_THRESHOLD"])));
     let path: Vec<_> =
         told["path"].as_array().unwrap().iter().map(|s| s["status"].as_str().unwrap().to_owned()).collect();
@@ -573,6 +756,23 @@ async fn segregation_of_duties(backend: Backend) {
     let bulk = json!({ "input": { "items": [{ "id": order.id }], "decision": "APPROVE" } });
     let reply = app.nothing_moves(app.rr().ask(query, bulk)).await;
     assert_eq!(reply.data()["validateOrders"]["results"][0]["userErrors"][0]["code"], "SELF_VALIDATION");
+}
+
+/// Whoever submitted an order once may not decide on it when another submits it again.
+async fn an_earlier_submission_is_not_forgotten(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    // The assistant is promoted: from now on they could validate.
+    app.execute("INSERT INTO person_role (person_id, role_code) VALUES (4, 'RR')").await;
+    app.app.directory.forget();
+    let draft = app.delegate().draft(sponsorship("500.00")).await;
+    let order = app.assistant().submit(&draft).await.order();
+    let order = app.rr().validate(&order, "RETURN").await.order();
+    let order = app.delegate().submit(&order).await.order();
+    app.nothing_moves(app.assistant().validate(&order, "APPROVE")).await.refused(&["SELF_VALIDATION"]);
+    let query = "{ workQueue(filter: { kind: { in: [RR_VALIDATION] } }) { totalCount } }";
+    for (who, waiting) in [("assistant", 0), ("rr", 1)] {
+        assert_eq!(app.person(who).ask(query, json!({})).await.data()["workQueue"]["totalCount"], waiting, "{who}");
+    }
 }
 
 async fn who_may_do_what_to_which_order(backend: Backend) {
@@ -721,7 +921,8 @@ async fn k2_sixty_four_clients_never_overspend_one_envelope(backend: Backend) {
     }
     app.execute("UPDATE envelope SET allocated = 500000 WHERE person_id = 1").await;
     app.execute(
-        "UPDATE ledger_entry SET amount = 500000 WHERE envelope_id = (SELECT id FROM envelope WHERE person_id = 1)",
+        "INSERT INTO ledger_entry (envelope_id, kind, amount, author_id, at) \
+         SELECT id, 'TRANSFER', -500000, 8, '2026-03-16T09:00:00+00:00' FROM envelope WHERE person_id = 1",
     )
     .await;
     let client = app.delegate();

@@ -70,10 +70,7 @@ fn item(kind: WorkKind) -> Item {
     Item {
         kind,
         owner: person_id("delegate"),
-        author: person_id("delegate"),
-        authored_for: None,
-        submitter: Some(person_id("delegate")),
-        submitted_for: None,
+        involved: [person_id("delegate")].into_iter().collect(),
         delegation: DelegationId(1),
         region: RegionId(1),
         broker: Some(AccountId(1)),
@@ -89,8 +86,7 @@ fn item_in_nice(kind: WorkKind) -> Item {
     let person = person_id("delegate3");
     Item {
         owner: person,
-        author: person,
-        submitter: Some(person),
+        involved: [person].into_iter().collect(),
         delegation: DelegationId(3),
         region: RegionId(2),
         broker: Some(AccountId(3)),
@@ -371,10 +367,7 @@ fn any_item(dice: &mut StdRng, minute: i64) -> work_item::ActiveModel {
         order_id: Set(None),
         goodwill_id: Set(None),
         owner_id: Set(any(dice, &EVERYBODY)),
-        author_id: Set(any(dice, &EVERYBODY)),
-        authored_for_id: Set(maybe(dice, &EVERYBODY)),
-        submitter_id: Set(maybe(dice, &EVERYBODY)),
-        submitted_for_id: Set(maybe(dice, &EVERYBODY)),
+        involved: Set((0..3).filter_map(|_| maybe(dice, &EVERYBODY)).collect()),
         delegation_id: Set(delegation),
         region_id: Set(region),
         broker_id: Set(maybe(dice, &[AccountId(1), AccountId(2)])),
@@ -481,17 +474,14 @@ async fn those_involved_do_not_see_the_decision(backend: Backend) {
     let app = TestApp::start(backend).await;
     let rr = person_id("rr");
     let involved = [
-        Item { owner: rr, ..item(WorkKind::RrValidation) },
-        Item { author: rr, ..item(WorkKind::RrValidation) },
-        Item { authored_for: Some(rr), ..item(WorkKind::RrValidation) },
-        Item { submitter: Some(rr), ..item(WorkKind::RrValidation) },
-        Item { submitted_for: Some(rr), ..item(WorkKind::RrValidation) },
+        Item { involved: [rr].into_iter().collect(), ..item(WorkKind::RrValidation) },
+        Item { involved: item(WorkKind::RrValidation).involved.with([rr]), ..item(WorkKind::RrValidation) },
     ];
     for item in involved {
         arrives(&app, item).await;
     }
     assert_eq!(kinds(&app, "rr").await, [""; 0]);
-    let (_, free) = arrives(&app, Item { submitter: None, ..item(WorkKind::RrValidation) }).await;
+    let (_, free) = arrives(&app, item(WorkKind::RrValidation)).await;
     assert_eq!(queue(&app, "rr").await, [told("RR_VALIDATION", &free)]);
 }
 
@@ -517,8 +507,10 @@ async fn a_deputy_sees_the_union_and_for_whom(backend: Backend) {
     let (_, own) = arrives(&app, item(WorkKind::RrValidation)).await;
     let (_, theirs) = arrives(&app, item_in_nice(WorkKind::RrValidation)).await;
     // Whom they stand in for is barred, and so are they.
-    arrives(&app, Item { author: person_id("rr2"), ..item_in_nice(WorkKind::RrValidation) }).await;
-    arrives(&app, Item { author: person_id("rr"), ..item_in_nice(WorkKind::RrValidation) }).await;
+    arrives(&app, Item { involved: [person_id("rr2")].into_iter().collect(), ..item_in_nice(WorkKind::RrValidation) })
+        .await;
+    arrives(&app, Item { involved: [person_id("rr")].into_iter().collect(), ..item_in_nice(WorkKind::RrValidation) })
+        .await;
     deputise(&app, "rr2", "rr").await;
     let query = "{ workQueue { totalCount nodes { id onBehalfOf { id } } } }";
     let reply = app.rr().ask(query, json!({})).await;
@@ -536,7 +528,7 @@ async fn many(app: &TestApp, count: usize) {
     let row = |n: usize| work_item::ActiveModel {
         kind: Set([WorkKind::PdvValidation, WorkKind::Proof, WorkKind::Processing][n % 3]),
         owner_id: Set(person_id("delegate")),
-        author_id: Set(person_id("delegate")),
+        involved: Set([person_id("delegate")].into_iter().collect()),
         delegation_id: Set(DelegationId(1)),
         region_id: Set(RegionId(1)),
         broker_id: Set(n.is_multiple_of(2).then_some(AccountId(1))),
@@ -700,8 +692,8 @@ async fn k23_a_page_reads_as_much_of_100_000_items_as_of_few(backend: Backend) {
         _ => series,
     };
     app.execute(&format!(
-        "INSERT INTO work_item (kind, owner_id, author_id, delegation_id, region_id, year, total, since, version) \
-         SELECT {kind}, 1 + n % 3, 1 + n % 3, 1 + n % 3, 1 + n % 2, 2026, n, {moment}, 1 FROM ({series}) AS numbers"
+        "INSERT INTO work_item (kind, owner_id, involved, delegation_id, region_id, year, total, since, version) \
+         SELECT {kind}, 1 + n % 3, ',1,', 1 + n % 3, 1 + n % 2, 2026, n, {moment}, 1 FROM ({series}) AS numbers"
     ))
     .await;
     app.execute("ANALYZE").await;

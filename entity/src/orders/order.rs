@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::vocabulary::{
     AccountId, ActionType, Address, Beneficiary, Challenge, CustomDetails, DelegationId, DeliveryMode, Money, OrderId,
-    OrderKind, OrderStatus, PersonId, RegionId, RrReasons, SiteId,
+    OrderKind, OrderStatus, People, PersonId, RegionId, RrReasons, SiteId,
 };
 
 /// Marketing-action orders.
@@ -36,6 +36,8 @@ pub struct Model {
     pub submitter_id: Option<PersonId>,
     /// Whom the submitter stood in for.
     pub submitted_for_id: Option<PersonId>,
+    /// Who may not decide on it: its owner, and everybody who created or submitted it, for whomever.
+    pub involved: People,
     /// Delegation of the owner.
     pub delegation_id: DelegationId,
     /// Region of that delegation.

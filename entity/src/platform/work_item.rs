@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::vocabulary::{
-    AccountId, DelegationId, GoodwillId, Money, OrderId, PersonId, RegionId, WorkItemId, WorkKind,
+    AccountId, DelegationId, GoodwillId, Money, OrderId, People, PersonId, RegionId, WorkItemId, WorkKind,
 };
 
 /// What waits for somebody.
@@ -21,14 +21,8 @@ pub struct Model {
     pub goodwill_id: Option<GoodwillId>,
     /// Whose order or gesture it is.
     pub owner_id: PersonId,
-    /// Who created it.
-    pub author_id: PersonId,
-    /// Whom they stood in for.
-    pub authored_for_id: Option<PersonId>,
-    /// Who submitted it.
-    pub submitter_id: Option<PersonId>,
-    /// Whom they stood in for.
-    pub submitted_for_id: Option<PersonId>,
+    /// Who may not decide on it.
+    pub involved: People,
     /// Delegation.
     pub delegation_id: DelegationId,
     /// Region.

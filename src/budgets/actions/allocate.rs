@@ -12,7 +12,7 @@ use ::entity::{
 };
 use serde::Serialize;
 
-use super::{Delegate, delegates, fingerprinted, open, outrun, reaches_company, seen, year_in_range};
+use super::{envelope_of, fingerprinted, open, outrun, reaches_company, seen, year_in_range};
 use crate::{
     action::{Call, perform},
     authz::Permission,
@@ -25,6 +25,7 @@ use crate::{
     },
     db::Conn,
     error::{Error, Result},
+    identity::{self, Delegate},
     op::Op,
     outbox::{self, Event, Subject},
     refusal::{Done, refused, unless_refused},
@@ -115,7 +116,7 @@ async fn planned(tx: &Conn, call: &Call, year: i32) -> Done<budget_year::Model, 
 async fn named(op: &Op, tx: &Conn, input: &Allocation) -> Result<Vec<Option<Delegate>>> {
     let ids: Vec<PersonId> = input.objectives.iter().map(|(delegate, _)| *delegate).collect();
     let mut found: HashMap<PersonId, Delegate> =
-        delegates(op, tx, &ids).await?.into_iter().map(|delegate| (delegate.id, delegate)).collect();
+        identity::delegates(&op.app, tx, &ids).await?.into_iter().map(|delegate| (delegate.id, delegate)).collect();
     Ok(ids.iter().map(|id| found.remove(id)).collect())
 }
 
@@ -171,7 +172,7 @@ fn shares(input: &Allocation, delegates: &[Delegate], regions: &[region::Model])
     }
     let mut by_code: Vec<(&Delegate, Money)> = delegates.iter().zip(parts).collect();
     by_code.sort_by_key(|(delegate, _)| &delegate.code);
-    shares.extend(by_code.into_iter().map(|(delegate, part)| (delegate.envelope(), part)));
+    shares.extend(by_code.into_iter().map(|(delegate, part)| (envelope_of(delegate), part)));
     Ok(shares)
 }
 

@@ -249,7 +249,7 @@ impl Found {
     /// [`Error::NotFound`] where the gesture may not be read, [`Error::Forbidden`] where the action does not
     /// reach it; a refusal where it changed since the caller saw it.
     async fn lock(op: &Op, tx: &Conn, call: &Call, id: GoodwillId, action: Action) -> Done<Self, Refusal> {
-        let readable = op.sees(Permission::ReadGoodwill);
+        let readable = op.acts(Permission::ReadGoodwill, call.name());
         let found = store::lock_gesture(tx, id).await?.filter(|gesture| is_within(&readable, gesture));
         let gesture = found.ok_or(Error::NotFound)?;
         if !is_within(&op.acts(action.permission(), call.name()), &gesture) {

@@ -6,7 +6,7 @@ use ::entity::{
 };
 use serde::Serialize;
 
-use super::{REASON, delegates, fingerprinted, open, seen};
+use super::{REASON, envelope_of, fingerprinted, open, seen};
 use crate::{
     action::{Call, perform},
     authz::{Permission, Place, is_barred},
@@ -69,7 +69,7 @@ async fn run(op: &Op, call: &Call, transfer: Transfer, kind: Kind) -> Done<(), R
     let reason = input::paragraph(["input", "reason"], &transfer.reason, REASON)?;
     let (transfer, kind) = (&Transfer { reason, ..transfer }, &kind);
     perform(op, &fingerprinted(kind.mutation, call, transfer), |tx| async move {
-        let parties = Parties::find(op, &tx, transfer).await?;
+        let parties = Parties::find(op, &tx, call, transfer).await?;
         parties.are_within(op, call, kind.permission)?;
         seen(call, parties.donor.version)?;
         let year = open(transfer.year, store::years(&tx, &[transfer.year]).await?.pop())?;
@@ -99,7 +99,7 @@ struct Parties {
 impl Parties {
     /// # Errors
     /// [`Error::NotFound`] where either is not there or may not be read.
-    async fn find(op: &Op, tx: &Conn, transfer: &Transfer) -> Result<Self> {
+    async fn find(op: &Op, tx: &Conn, call: &Call, transfer: &Transfer) -> Result<Self> {
         let Transfer { year, from, to, .. } = *transfer;
         let found = store::held_by(tx, Lock::Yes, year, &[from, to]).await?;
         let donor = from.among(&found).cloned().ok_or(Error::NotFound)?;
@@ -116,7 +116,7 @@ impl Parties {
             }
         };
         let place = receiver.as_ref().map_or(place, store::place);
-        let readable = op.sees(Permission::ReadBudgets);
+        let readable = op.acts(Permission::ReadBudgets, call.name());
         if readable.covers(&store::place(&donor)) && readable.covers(&place) {
             Ok(Self { donor, receiver, place, new })
         } else {
@@ -144,9 +144,9 @@ impl Parties {
 
 /// Where a person belongs, and the envelope that they would hold as a delegate.
 async fn delegate(op: &Op, tx: &Conn, person: PersonId) -> Result<(Place, Option<NewEnvelope>)> {
-    if let Some(delegate) = delegates(op, tx, &[person]).await?.pop() {
+    if let Some(delegate) = identity::delegates(&op.app, tx, &[person]).await?.pop() {
         let (delegation, region) = (Some(delegate.delegation), Some(delegate.region));
-        return Ok((Place { owner: Some(person), delegation, region }, Some(delegate.envelope())));
+        return Ok((Place { owner: Some(person), delegation, region }, Some(envelope_of(&delegate))));
     }
     let other = identity::store::people(tx, &[person]).await?.pop().ok_or(Error::NotFound)?;
     Ok((Place { owner: Some(person), delegation: other.delegation_id, region: other.region_id }, None))
