@@ -358,7 +358,8 @@ async fn k1_killed_at_random_it_loses_nothing_and_doubles_nothing(backend: Backe
     let rows = database.reader().query_all_raw(statement).await.expect(sql);
     let mut kept: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).expect("a subject")).collect();
     let mut names: Vec<String> = told.into_iter().map(|(name, _)| name).collect();
-    (kept.sort(), names.sort());
+    kept.sort();
+    names.sort();
     assert_eq!(kept, names, "each order is there once");
     close(&database).await;
     assert_eq!(place.findings().await, Vec::<String>::new());
