@@ -96,6 +96,7 @@ impl App {
             tokio::spawn(async move { following.follow(events).await }),
             tokio::spawn(keep_policy(self.clone())),
             tokio::spawn(async move { telling.run(news).await }),
+            tokio::spawn(crate::audit::seal_all(self.clone())),
             tokio::spawn(files::sweep_hourly(self.clone())),
             tokio::spawn(crate::action::forget_answers_hourly(self.clone())),
         ])

@@ -7,7 +7,7 @@
 use sea_orm::{FromQueryResult, Statement};
 
 use crate::{
-    budgets,
+    audit, budgets,
     db::{Conn, Database},
     error::Result,
 };
@@ -64,9 +64,20 @@ pub async fn run(database: &Database) -> Result<Report> {
         findings.extend(compare(&conn, &comparison).await?);
     }
     findings.extend(queue::check(&conn).await?);
+    findings.extend(audit::verify(&conn).await?.map(broken));
     let [orders, entries, events] =
         [count(&conn, "orders").await?, count(&conn, "ledger_entry").await?, count(&conn, "event").await?];
     Ok(Report { orders, entries, events, findings })
+}
+
+/// G-20: the chain says where it breaks.
+fn broken(at: audit::Break) -> Finding {
+    let audit::Break { position, found, expected } = at;
+    let found = found.as_deref().unwrap_or("none");
+    let text = format!(
+        "event at position {position}: seal is {found}, should be {expected}; it was changed, or one before it is gone"
+    );
+    Finding { rule: "G-20", text }
 }
 
 async fn compare(conn: &Conn, comparison: &Comparison) -> Result<Vec<Finding>> {

@@ -13,6 +13,7 @@
 pub mod action;
 pub mod administration;
 pub mod app;
+pub mod audit;
 pub mod authz;
 pub mod budgets;
 pub mod calendar;

@@ -14,6 +14,7 @@ mod m0003_budgets;
 mod m0004_orders;
 mod m0005_work_and_events;
 mod m0006_involved_and_kept;
+mod m0007_seal;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_orders::Migration),
             Box::new(m0005_work_and_events::Migration),
             Box::new(m0006_involved_and_kept::Migration),
+            Box::new(m0007_seal::Migration),
         ]
     }
 }

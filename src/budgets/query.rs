@@ -5,6 +5,7 @@ use ::entity::{
     vocabulary::{DelegationId, EnvelopeKind, GoodwillStatus, Money, PersonId, RegionId},
 };
 use async_graphql::{Context, Enum, InputObject, Object, Result};
+use chrono::Datelike;
 use sea_orm::{
     ColumnTrait, QueryFilter,
     sea_query::{ExprTrait, Order as Direction, SimpleExpr},
@@ -226,7 +227,7 @@ impl BudgetsQuery {
     async fn budgets(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Budget year.")] year: i32,
+        #[graphql(desc = "Budget year; this year's where nothing is said.")] year: Option<i32>,
         #[graphql(desc = "So many from the beginning, 0 to 100; 20 where nothing is said.")] first: Option<i32>,
         #[graphql(desc = "Behind this cursor.")] after: Option<String>,
         #[graphql(desc = "So many from the end, 0 to 100.")] last: Option<i32>,
@@ -236,6 +237,7 @@ impl BudgetsQuery {
     ) -> Result<Connection<Envelope>> {
         let op = op(ctx);
         let paging = Paging::new(ctx, first, after, last, before).told(op)?;
+        let year = year.unwrap_or(op.today().year());
         let select = store::envelopes_within(&op.sees(Permission::ReadBudgets), year)
             .filter(filter::condition(filter.as_ref()).told(op)?);
         let sorting = Sorting::new(order_by);
@@ -250,7 +252,7 @@ impl BudgetsQuery {
     async fn delegation_balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Budget year.")] year: i32,
+        #[graphql(desc = "Budget year; this year's where nothing is said.")] year: Option<i32>,
         #[graphql(desc = "Delegation.")] delegation: IdOf<DelegationId>,
     ) -> Result<Option<DelegationBalance>> {
         let (op, delegation) = (op(ctx), delegation.0);
@@ -258,6 +260,7 @@ impl BudgetsQuery {
         if !sees_balance(op, office.id, office.region_id) {
             return Ok(None);
         }
+        let year = year.unwrap_or(op.today().year());
         let balance = store::balance_of(&op.conn(), year, delegation).await.told(op)?;
         Ok(Some(DelegationBalance { year, delegation, balance }))
     }

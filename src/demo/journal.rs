@@ -8,7 +8,7 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 
-use crate::{outbox::Subject, work_queue::Item};
+use crate::{audit, outbox::Subject, work_queue::Item};
 
 /// Rows that nothing changes any more.
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ pub(super) struct Journal {
     /// Version of the policy that allows everything here.
     pub policy_version: i64,
     last_event: i64,
+    last_seal: String,
     last_item: i64,
 }
 
@@ -76,7 +77,7 @@ impl Journal {
     pub(super) fn tell(&mut self, told: Told<'_>) {
         let Told { at, kind, actor, role, subject, from, to, reason, changes, envelopes } = told;
         self.last_event += 1;
-        self.events.push(event::Model {
+        let mut event = event::Model {
             id: EventId(self.last_event),
             position: Some(self.last_event),
             at,
@@ -94,7 +95,14 @@ impl Journal {
             envelopes: envelopes.iter().map(|id| id.0).collect(),
             policy_version: self.policy_version,
             request_id: "demonstration".to_owned(),
-        });
+            seal: None,
+        };
+        // Sealed at once: nobody else writes meanwhile. What cannot be sealed here is left to the server.
+        event.seal = audit::seal(&self.last_seal, &event).ok();
+        if let Some(seal) = &event.seal {
+            self.last_seal.clone_from(seal);
+        }
+        self.events.push(event);
     }
 
     /// Queues what a subject waits for.

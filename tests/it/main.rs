@@ -1,6 +1,7 @@
 //! The one integration binary: see [`harness`] for how its trials are listed and run.
 
 mod app;
+mod audit;
 mod authz_matrix;
 mod budgets;
 mod crm;
@@ -26,6 +27,7 @@ use harness::{Backend, TestDb, Trial, scratch_dir, trials};
 fn main() -> ExitCode {
     let all = [
         trials(),
+        audit::trials(),
         authz_matrix::trials(),
         budgets::trials(),
         crm::trials(),

@@ -43,6 +43,8 @@ pub struct Model {
     pub policy_version: i64,
     /// Request in which it happened.
     pub request_id: String,
+    /// Hash over the event and the seal before it; given behind the commit, in the order of positions.
+    pub seal: Option<String>,
 }
 
 /// Joins are written where they are needed, in the stores.

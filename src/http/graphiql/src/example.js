@@ -43,12 +43,15 @@ ${operation('QuiSuisJe')}
 # query PremieresCommandes {
 #   orders(first: 5) {
 #     totalCount
-#     edges { node { id } }
+#     nodes { id number statusLabel }
 #   }
 # }
 #
 # subscription EnDirect {
-#   workQueueChanged
+#   workQueueChanged {
+#     change
+#     item { label }
+#   }
 # }
 `;
 
@@ -77,12 +80,15 @@ ${operation('WhoAmI')}
 # query FirstOrders {
 #   orders(first: 5) {
 #     totalCount
-#     edges { node { id } }
+#     nodes { id number statusLabel }
 #   }
 # }
 #
 # subscription Live {
-#   workQueueChanged
+#   workQueueChanged {
+#     change
+#     item { label }
+#   }
 # }
 `;
 
