@@ -120,7 +120,9 @@ impl Database {
             options
         };
         if url.starts_with("sqlite:") {
-            let write = sea_orm::Database::connect(pool(1)).await?;
+            let mut writer = pool(1);
+            writer.acquire_timeout(BUSY);
+            let write = sea_orm::Database::connect(writer).await?;
             let read = sea_orm::Database::connect(pool(connections)).await?;
             Ok(Self { read, write, listen: None })
         } else {

@@ -146,6 +146,12 @@ impl<'h> Asked<'h> {
         self.error(status, refused.into_error(self.language()))
     }
 
+    /// A body that is no request, or one that asks for too much before it is read.
+    fn unread(&self, refused: Refused) -> Response {
+        let is_legacy_answer = self.media == Media::Json && refused.limit().is_some();
+        self.refused(if is_legacy_answer { StatusCode::OK } else { StatusCode::BAD_REQUEST }, refused)
+    }
+
     /// A request that is not one, or cannot be looked at.
     fn error(&self, status: StatusCode, error: ServerError) -> Response {
         self.answer(status, &Answer::refused(error))
@@ -204,7 +210,7 @@ pub(super) async fn post(State(server): State<Arc<Server>>, peer: Peer, headers:
         let body = arrived(&server, &asked, body).await?;
         let op = caller(&server, &peer, &asked).await?;
         let incoming = Incoming::from_json(&body, &server.app.settings.limits);
-        let incoming = incoming.map_err(|refused| asked.refused(StatusCode::BAD_REQUEST, refused))?;
+        let incoming = incoming.map_err(|refused| asked.unread(refused))?;
         drop(body);
         Ok(answer(&server, &asked, op, incoming, false).await)
     };

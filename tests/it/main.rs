@@ -5,6 +5,7 @@ mod authz_matrix;
 mod budgets;
 mod crm;
 mod demo;
+mod faults;
 mod files;
 mod harness;
 mod house;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         budgets::trials(),
         crm::trials(),
         demo::trials(),
+        faults::trials(),
         files::trials(),
         house::trials(),
         http::trials(),
