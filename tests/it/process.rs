@@ -342,7 +342,7 @@ async fn k1_killed_at_random_it_loses_nothing_and_doubles_nothing(backend: Backe
             .enumerate()
             .map(|(me, known)| tokio::spawn(client(server.url.clone(), token.clone(), me, known)));
         let writing: Vec<_> = writing.collect();
-        tokio::time::sleep(Duration::from_millis(150 + 130 * round as u64)).await;
+        tokio::time::sleep(Duration::from_millis(250 + 220 * round as u64)).await;
         drop(server);
         for client in writing {
             known.push(client.await.expect("a client"));
