@@ -741,7 +741,7 @@ impl Conversation {
                     self.conclude(&id, message::error(&id, &answer.response.errors));
                     return None;
                 }
-                let Some(next) = self.next(&id, &answer) else { return None };
+                let next = self.next(&id, &answer)?;
                 let following = self.operations.get_mut(&id)?.following.as_mut()?;
                 following.begun = true;
                 following.waiting += 1;
