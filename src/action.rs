@@ -21,6 +21,10 @@ use crate::{
 
 /// How often an action is begun again when the database asks for it.
 const ATTEMPTS: u32 = 5;
+/// How often the answer to a commit that nobody confirmed is looked for by its key.
+const LOOKS: u32 = 10;
+/// Pause between two looks.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 /// How long an answer is kept for its key (G-13).
 const KEPT: chrono::Duration = chrono::Duration::days(7);
 /// How long a key may be.
@@ -159,7 +163,7 @@ enum Answer<T, R> {
 ///
 /// # Errors
 /// What `work` refused, or what went wrong; then nothing was written (but the answer, where there is
-/// a key).
+/// a key), unless it is [`Error::Uncertain`].
 pub async fn perform<T, R, F>(op: &Op, request: &Request<'_>, work: impl Fn(Conn) -> F) -> Done<T, R>
 where
     T: Serialize + DeserializeOwned,
@@ -171,9 +175,31 @@ where
     loop {
         match attempt_once(op, request, &work).await {
             Err(Stopped::Failed(Error::Busy(_))) if attempt < ATTEMPTS => attempt += 1,
+            Err(Stopped::Failed(Error::Uncertain(error))) if keyed::<R>(request)?.is_some() => {
+                return look_again(op, request, &work, error).await;
+            }
             answer => return answer,
         }
     }
+}
+
+/// The connection broke while the database committed. What was written is found by its key, and answered;
+/// what was not is begun again: one key is written once, whatever became of the first attempt.
+async fn look_again<T, R, F>(op: &Op, request: &Request<'_>, work: &impl Fn(Conn) -> F, mut error: DbErr) -> Done<T, R>
+where
+    T: Serialize + DeserializeOwned,
+    R: Refusal + From<Common>,
+    F: Future<Output = Done<T, R>>,
+{
+    for _ in 0..LOOKS {
+        tracing::warn!(request_id = op.request_id, %error, "a commit was not confirmed: looking for its answer");
+        tokio::time::sleep(PAUSE).await;
+        match attempt_once(op, request, work).await {
+            Err(Stopped::Failed(Error::Busy(again) | Error::Away(again) | Error::Uncertain(again))) => error = again,
+            answer => return answer,
+        }
+    }
+    Err(Error::Uncertain(error).into())
 }
 
 /// Whoever acts for somebody must stand in for them today.

@@ -1,8 +1,9 @@
 //! The running server: what every request shares.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use migration::MigratorTrait;
 use object_store::{ObjectStore, local::LocalFileSystem};
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -60,6 +61,7 @@ impl App {
     /// # Errors
     /// When the data folder or the database cannot be used, or its schema is newer than this program.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Arc<Self>> {
+        settings.check().map_err(|e| Error::Internal(e.into()))?;
         let fault = |e: std::io::Error| Error::Internal(e.into());
         let uploads = settings.data.join("uploads");
         std::fs::create_dir_all(&uploads).map_err(fault)?;
@@ -67,8 +69,10 @@ impl App {
         let files = LocalFileSystem::new_with_prefix(&uploads).map_err(|e| Error::Internal(e.into()))?;
         // Durable before it is acknowledged (K-1).
         let files = files.with_fsync(true).with_automatic_cleanup(true);
-        let database = Database::connect(&settings.database_url, settings.database_connections).await?;
-        migrate(&database).await?;
+        prepare(&settings).await?;
+        let seconds = u64::try_from(settings.limits.seconds).unwrap_or(u64::MAX);
+        let (url, connections) = (&settings.database_url, settings.database_connections);
+        let database = Database::serve(url, connections, Duration::from_secs(seconds)).await?;
         let app = Self {
             policy: ArcSwap::from_pointee(load_policy(&database, &clock).await?),
             schemas: Schemas::new(settings.limits.clone()),
@@ -85,26 +89,41 @@ impl App {
         Ok(Arc::new(app))
     }
 
-    /// Starts what runs beside the requests: the outbox, and whatever follows its events.
+    /// Starts what runs beside the requests: the outbox, and whatever follows its events. What ends by
+    /// itself is begun again.
     pub fn start(self: &Arc<Self>) -> Background {
-        let feeding = self.clone();
-        let following = self.clone();
-        let telling = self.queues.clone();
-        let (events, news) = (self.outbox.watch(), self.outbox.watch());
-        Background(vec![
-            tokio::spawn(async move { feeding.outbox.run(feeding.database.clone()).await }),
-            tokio::spawn(async move { following.follow(events).await }),
-            tokio::spawn(keep_policy(self.clone())),
-            tokio::spawn(async move { telling.run(news).await }),
-            tokio::spawn(crate::audit::seal_all(self.clone())),
-            tokio::spawn(files::sweep_hourly(self.clone())),
-            tokio::spawn(crate::action::forget_answers_hourly(self.clone())),
-        ])
+        let app = || self.clone();
+        let (feeding, following, telling, watching) = (app(), app(), app(), app());
+        let mut tasks = vec![
+            supervised("following events", move || {
+                let (app, events) = (following.clone(), following.outbox.watch());
+                async move { app.follow(events).await }
+            }),
+            supervised("the queues' news", move || {
+                let (queues, news) = (telling.queues.clone(), telling.outbox.watch());
+                async move { queues.run(news).await }
+            }),
+            supervised("the outbox", move || {
+                let app = feeding.clone();
+                async move { app.outbox.run(app.database.clone()).await }
+            }),
+            supervised("watching the outbox", move || forget_while_late(watching.clone())),
+        ];
+        let (keeping, sealing, sweeping, forgetting) = (app(), app(), app(), app());
+        if self.database.is_postgres() {
+            tasks.push(supervised("keeping the policy", move || keep_policy(keeping.clone())));
+        }
+        tasks.push(supervised("sealing events", move || crate::audit::seal_all(sealing.clone())));
+        tasks.push(supervised("sweeping files", move || files::sweep_hourly(sweeping.clone())));
+        tasks.push(supervised("forgetting answers", move || crate::action::forget_answers_hourly(forgetting.clone())));
+        Background(tasks)
     }
 
     /// Keeps what this process remembers in step with what any process changes.
     async fn follow(&self, mut events: tokio::sync::broadcast::Receiver<Arc<::entity::platform::event::Model>>) {
         use tokio::sync::broadcast::error::RecvError;
+        // Begun again, it knows nothing of what happened meanwhile.
+        self.directory.forget();
         loop {
             let (people, policy, session) = match events.recv().await {
                 Ok(event) => (
@@ -165,32 +184,91 @@ impl Drop for Background {
     }
 }
 
+/// Pause before what ended is begun again.
+const BREATH: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 1000 });
+
+/// Runs something that never ends, and begins it again, with a word in the log, where it does. The first
+/// time, `begin` is called before this returns.
+fn supervised<F>(name: &'static str, mut begin: impl FnMut() -> F + Send + 'static) -> tokio::task::JoinHandle<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut running = begin();
+    tokio::spawn(async move {
+        loop {
+            match AssertUnwindSafe(running).catch_unwind().await {
+                Ok(()) => tracing::error!(task = name, "a task beside the requests has ended; it is begun again"),
+                Err(_panic) => tracing::error!(task = name, "a task beside the requests panicked; it is begun again"),
+            }
+            tokio::time::sleep(BREATH).await;
+            running = begin();
+        }
+    })
+}
+
+/// How often the outbox is looked after.
+const WATCH: Duration = Duration::from_secs(1);
+/// While the outbox is stuck, the sockets look at their rights once in so many of these.
+const LOOKS: u32 = 10;
+
+/// While the outbox is stuck, nothing is remembered that an event might contradict.
+async fn forget_while_late(app: Arc<App>) {
+    let mut late = 0_u32;
+    loop {
+        tokio::time::sleep(WATCH).await;
+        if !app.outbox.is_late() {
+            late = 0;
+            continue;
+        }
+        app.directory.forget();
+        if late.is_multiple_of(LOOKS) {
+            tracing::error!("the outbox is stuck: nothing is remembered until it goes on");
+            app.connections.look_again(None);
+        }
+        late = late.wrapping_add(1);
+    }
+}
+
 /// How often a process looks at the policy's version though no event told of a change (G-6).
 const POLICY_TICK: Duration = Duration::from_millis(500);
+
+/// How long such a look may take.
+const POLICY_LOOK: Duration = Duration::from_secs(3);
 
 /// Follows changes of the policy that other processes made, should their events be late. On SQLite there
 /// is no other process.
 async fn keep_policy(app: Arc<App>) {
     let mut ticks = tokio::time::interval(POLICY_TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while app.database.is_postgres() {
+    loop {
         ticks.tick().await;
-        let is_old = match policy::version(app.database.reader()).await {
-            Ok(version) => version.is_some_and(|version| version > app.policy().version),
-            Err(error) => {
-                tracing::debug!(%error, "the policy's version cannot be read");
-                false
+        match tokio::time::timeout(POLICY_LOOK, catch_up_with_policy(&app)).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => app.connections.look_again(None),
+            Ok(Err(error)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the policy cannot be read again")
             }
-        };
-        if is_old {
-            match app.reload_policy().await {
-                Ok(()) => app.connections.look_again(None),
-                Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the policy cannot be read again")
-                }
-            }
+            Err(_elapsed) => tracing::warn!("the policy cannot be read: the database takes too long"),
         }
     }
+}
+
+/// Reads the policy again where it is no longer the one in force; whether it was.
+async fn catch_up_with_policy(app: &App) -> Result<bool> {
+    let version = policy::version(app.database.reader()).await?;
+    let is_old = version.is_some_and(|version| version > app.policy().version);
+    if is_old {
+        app.reload_policy().await?;
+    }
+    Ok(is_old)
+}
+
+/// Brings the schema up to date, on a connection that may take its time.
+async fn prepare(settings: &Settings) -> Result<()> {
+    let database = Database::connect(&settings.database_url, 1).await?;
+    migrate(&database).await?;
+    database.close().await?;
+    Ok(())
 }
 
 /// Brings the database's schema up to date.
@@ -240,4 +318,29 @@ async fn install_shipped(database: &Database, clock: &Clock) -> Result<()> {
     policy::insert(&transaction, lines).await?;
     roles::install(&transaction).await?;
     Ok(transaction.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_ends_or_panics_is_begun_again() {
+        let begun = Arc::new(AtomicU32::new(0));
+        let counted = begun.clone();
+        let task = supervised("a test", move || {
+            let time = counted.fetch_add(1, Ordering::SeqCst);
+            async move { assert!(time.is_multiple_of(2), "a panic of the test's own") }
+        });
+        assert_eq!(begun.load(Ordering::SeqCst), 1, "begun at once");
+        let often = async {
+            while begun.load(Ordering::SeqCst) < 4 {
+                tokio::time::sleep(BREATH).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), often).await.expect("begun again, and again");
+        task.abort();
+    }
 }

@@ -4,6 +4,12 @@ use std::{fmt, net::IpAddr, path::PathBuf};
 
 use serde::Deserialize;
 
+use crate::http::limits::{Limits, SomeLimits, Unfit};
+
+/// The fewest connections to the database: a request may need one to read beside the one it writes on, and
+/// the outbox must get through beside it.
+const FEWEST_CONNECTIONS: u32 = 3;
+
 /// Where a setting came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -55,7 +61,7 @@ pub struct Partial {
     /// Whether logs are JSON lines.
     pub log_json: Option<bool>,
     /// Limits on what one request may ask for.
-    pub limits: Option<crate::http::limits::Limits>,
+    pub limits: SomeLimits,
 }
 
 /// The settings in force.
@@ -65,7 +71,7 @@ pub struct Settings {
     pub data: PathBuf,
     /// `sqlite:` or `postgres:` URL.
     pub database_url: String,
-    /// Most database connections.
+    /// Most database connections, at least three.
     pub database_connections: u32,
     /// Address to listen on.
     pub host: IpAddr,
@@ -84,7 +90,7 @@ pub struct Settings {
     /// Whether logs are JSON lines.
     pub log_json: bool,
     /// Limits on what one request may ask for.
-    pub limits: crate::http::limits::Limits,
+    pub limits: Limits,
     /// Whether the demonstration accounts and their password are shown.
     pub demo: bool,
     origins: Vec<(&'static str, Origin)>,
@@ -119,6 +125,20 @@ pub enum ConfigError {
         /// What it should be.
         expected: &'static str,
     },
+    /// A variable `SESAME_LIMITS_…` is no number.
+    #[error("SESAME_LIMITS_{}: «{value}» is not a number", name.to_uppercase())]
+    Limit {
+        /// Which limit.
+        name: &'static str,
+        /// What it was set to.
+        value: String,
+    },
+    /// A limit is set so that it would let nothing through, or protect nothing.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// There are too few connections to the database to work with.
+    #[error("database_connections = {0}: there are at least {FEWEST_CONNECTIONS}")]
+    Connections(u32),
 }
 
 impl Partial {
@@ -139,7 +159,7 @@ impl Partial {
             session_days: parsed(&get, "SESAME_SESSION_DAYS", "a number of days")?,
             upload_bytes: parsed(&get, "SESAME_UPLOAD_BYTES", "a number of bytes")?,
             log_json: parsed(&get, "SESAME_LOG_JSON", "true or false")?,
-            limits: None,
+            limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
         })
     }
 
@@ -190,9 +210,10 @@ impl Settings {
     pub fn resolve(flags: &Partial, environment: &Partial, file: &Partial) -> Self {
         let sources = [(Origin::Flag, flags), (Origin::Environment, environment), (Origin::File, file)];
         let mut pick = Pick { sources, origins: Vec::new() };
+        let (limits, won) = Limits::resolve(&sources.map(|(_, partial)| &partial.limits));
         let data = pick.take("data", |p| p.data.clone(), PathBuf::from("data"));
         let embedded = format!("sqlite://{}?mode=rwc", data.join("sesame.db").display());
-        Self {
+        let mut settings = Self {
             database_url: pick.take("database_url", |p| p.database_url.clone(), embedded),
             database_connections: pick.take("database_connections", |p| p.database_connections, 16),
             host: pick.take("host", |p| p.host, IpAddr::from([127, 0, 0, 1])),
@@ -203,11 +224,26 @@ impl Settings {
             session_days: pick.take("session_days", |p| p.session_days, 30),
             upload_bytes: pick.take("upload_bytes", |p| p.upload_bytes, 20 * 1024 * 1024),
             log_json: pick.take("log_json", |p| p.log_json, false),
-            limits: pick.take("limits", |p| p.limits.clone(), crate::http::limits::Limits::default()),
+            limits,
             demo: false,
             data,
             origins: pick.origins,
+        };
+        let origin = |won: Option<usize>| won.map_or(Origin::Default, |place| sources[place].0);
+        settings.origins.extend(Limits::NAMES.iter().copied().zip(won.into_iter().map(origin)));
+        settings
+    }
+
+    /// Looks whether one can work with the settings.
+    ///
+    /// # Errors
+    /// The first one that would harm.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.limits.check()?;
+        if self.database_connections < FEWEST_CONNECTIONS {
+            return Err(ConfigError::Connections(self.database_connections));
         }
+        Ok(())
     }
 
     /// The settings in force with their origins, one a line, secrets masked.
@@ -225,9 +261,14 @@ impl Settings {
             "session_days" => self.session_days.to_string(),
             "upload_bytes" => self.upload_bytes.to_string(),
             "log_json" => self.log_json.to_string(),
-            _ => format!("{:?}", self.limits),
+            _ => String::new(),
         };
-        self.origins.iter().map(|(name, origin)| format!("{name} = {}  # {origin}\n", value(name))).collect()
+        let limits: std::collections::HashMap<_, _> = Limits::NAMES.iter().copied().zip(self.limits.values()).collect();
+        let line = |(name, origin): &(&'static str, Origin)| match limits.get(name) {
+            Some(limit) => format!("limits.{name} = {limit}  # {origin}\n"),
+            None => format!("{name} = {}  # {origin}\n", value(name)),
+        };
+        self.origins.iter().map(line).collect()
     }
 }
 
@@ -255,6 +296,37 @@ mod tests {
         assert_eq!((settings.port, settings.session_days, settings.log_json), (1, 2, true));
         let told = settings.describe();
         assert!(told.contains("port = 1  # flag") && told.contains("graphiql = true  # default"), "{told}");
+    }
+
+    #[test]
+    fn limits_come_from_the_environment_and_the_file_each_for_itself() {
+        let file: Partial = toml::from_str("[limits]\ntokens = 7\ndepth = 9").unwrap();
+        let get = |name: &str| (name == "SESAME_LIMITS_TOKENS").then(|| "8".to_owned());
+        let environment = Partial::from_environment(get).unwrap();
+        let settings = Settings::resolve(&Partial::default(), &environment, &file);
+        assert_eq!((settings.limits.tokens, settings.limits.depth), (8, 9));
+        let told = settings.describe();
+        for line in
+            ["limits.tokens = 8  # environment", "limits.depth = 9  # sesame.toml", "limits.fields = 10000  # default"]
+        {
+            assert!(told.contains(line), "{told}");
+        }
+        let get = |name: &str| (name == "SESAME_LIMITS_TOKENS").then(|| "many".to_owned());
+        let error = Partial::from_environment(get).unwrap_err().to_string();
+        assert!(error.contains("SESAME_LIMITS_TOKENS") && error.contains("many"), "{error}");
+    }
+
+    #[test]
+    fn settings_that_would_harm_are_refused() {
+        let checked = |toml: &str| {
+            let file: Partial = toml::from_str(toml).unwrap();
+            Settings::resolve(&Partial::default(), &Partial::default(), &file)
+                .check()
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(checked(""), Ok(()));
+        assert!(checked("[limits]\nnesting = 100000").unwrap_err().contains("limits.nesting"));
+        assert!(checked("database_connections = 1").unwrap_err().contains("database_connections"));
     }
 
     #[test]

@@ -18,20 +18,50 @@ use sea_orm::{
     sqlx::{
         self, Connection, PgConnection,
         pool::PoolConnectionMetadata,
+        postgres::{PgConnectOptions, PgPool, PgPoolOptions},
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
 
-/// How long a writer waits for another on SQLite.
+use crate::error::{Error, Result};
+
+/// How long a writer waits for another.
 const BUSY: Duration = Duration::from_secs(10);
+/// How long one waits for a connection, of the pool or a new one.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long a connection may take to show that it is alive.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// How much longer than a request a statement may take on PostgreSQL before it is ended there too.
+const LENIENCE: Duration = Duration::from_secs(5);
 
 /// How long a connection to PostgreSQL may have rested before it is tried ahead of its use: after the
 /// database was away, what lies in the pool is dead; under load the test would cost a round trip each time.
 const RESTED: Duration = Duration::from_millis(500);
 
 /// Whether a connection of the pool can be used.
-async fn is_alive(connection: &mut PgConnection, rest: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
-    Ok(rest.idle_for < RESTED || connection.ping().await.is_ok())
+async fn is_alive(
+    connection: &mut PgConnection,
+    rest: PoolConnectionMetadata,
+) -> std::result::Result<bool, sqlx::Error> {
+    if rest.idle_for < RESTED {
+        return Ok(true);
+    }
+    Ok(tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await.is_ok_and(|answered| answered.is_ok()))
+}
+
+/// What PostgreSQL is told at the beginning of each connection of a server: to give up what its client has
+/// given up, and to notice a client that is gone or frozen, whose locks would stop all others.
+fn protection(request: Duration) -> Vec<(&'static str, String)> {
+    let milliseconds = |duration: Duration| duration.as_millis().to_string();
+    vec![
+        ("statement_timeout", milliseconds(request + LENIENCE)),
+        ("lock_timeout", milliseconds(BUSY)),
+        ("idle_in_transaction_session_timeout", milliseconds(request + LENIENCE)),
+        ("tcp_keepalives_idle", "30".into()),
+        ("tcp_keepalives_interval", "10".into()),
+        ("tcp_keepalives_count", "3".into()),
+        ("tcp_user_timeout", "30000".into()),
+    ]
 }
 
 /// The pools of one database.
@@ -39,23 +69,43 @@ async fn is_alive(connection: &mut PgConnection, rest: PoolConnectionMetadata) -
 pub struct Database {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// On PostgreSQL, a connection apart from the pool to listen on.
+    listen: Option<PgPool>,
 }
 
 impl Database {
-    /// Opens the database at a `sqlite:` or `postgres:` URL, with at most `connections` connections.
+    /// Opens the database at a `sqlite:` or `postgres:` URL, with at most `connections` connections, whose
+    /// statements may take as long as they like: for migrations, bulk loads and checks.
     ///
     /// # Errors
     /// When the URL is not understood or the database cannot be reached.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, DbErr> {
+        Self::open(url, connections, None).await
+    }
+
+    /// Opens the database for a server whose requests take no longer than `request`: PostgreSQL ends by
+    /// itself what takes longer.
+    ///
+    /// # Errors
+    /// As [`Database::connect`].
+    pub async fn serve(url: &str, connections: u32, request: Duration) -> Result<Self, DbErr> {
+        Self::open(url, connections, Some(request)).await
+    }
+
+    async fn open(url: &str, connections: u32, request: Option<Duration>) -> Result<Self, DbErr> {
         let pool = |most: u32| {
             let mut options = ConnectOptions::new(url);
             options
                 .max_connections(most)
                 .min_connections(1)
-                .acquire_timeout(Duration::from_secs(5))
+                .acquire_timeout(ACQUIRE)
                 .test_before_acquire(false)
                 .map_sqlx_postgres_pool_opts(|pool| {
                     pool.before_acquire(|connection, rest| Box::pin(is_alive(connection, rest)))
+                })
+                .map_sqlx_postgres_opts(move |postgres| match request {
+                    Some(request) => postgres.options(protection(request)),
+                    None => postgres,
                 })
                 .sqlx_logging(false)
                 .map_sqlx_sqlite_opts(|sqlite| {
@@ -70,12 +120,16 @@ impl Database {
             options
         };
         if url.starts_with("sqlite:") {
-            let write = sea_orm::Database::connect(pool(1)).await?;
+            let mut writer = pool(1);
+            writer.acquire_timeout(BUSY);
+            let write = sea_orm::Database::connect(writer).await?;
             let read = sea_orm::Database::connect(pool(connections)).await?;
-            Ok(Self { read, write })
+            Ok(Self { read, write, listen: None })
         } else {
             let both = sea_orm::Database::connect(pool(connections)).await?;
-            Ok(Self { read: both.clone(), write: both })
+            let apart: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| DbErr::Custom(error.to_string()))?;
+            let listen = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(apart);
+            Ok(Self { read: both.clone(), write: both, listen: Some(listen) })
         }
     }
 
@@ -103,6 +157,12 @@ impl Database {
         &self.write
     }
 
+    /// On PostgreSQL, one connection to listen on, which nobody else waits for.
+    #[must_use]
+    pub fn listening(&self) -> Option<&PgPool> {
+        self.listen.as_ref()
+    }
+
     /// Begins a transaction that may write.
     ///
     /// # Errors
@@ -110,6 +170,15 @@ impl Database {
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let sqlite_transaction_mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
         self.write.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
+    }
+
+    /// Closes every connection.
+    ///
+    /// # Errors
+    /// When one cannot be closed in good order.
+    pub async fn close(&self) -> Result<(), DbErr> {
+        self.read.close_by_ref().await?;
+        self.write.close_by_ref().await
     }
 
     /// Asks the database for a sign of life.
@@ -121,20 +190,38 @@ impl Database {
     }
 }
 
-/// Counts the statements of one request.
+/// Counts the statements of one request, and knows what became of its commits.
 #[derive(Debug, Default)]
-pub struct Meter(AtomicU32);
+pub struct Meter {
+    statements: AtomicU32,
+    /// Commits that were begun and not refused.
+    begun: AtomicU32,
+    /// Those of them that have ended, one way or another.
+    ended: AtomicU32,
+}
 
 impl Meter {
     /// Counts one more.
     pub fn tick(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.statements.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many so far, `BEGIN` and `COMMIT` included.
     #[must_use]
     pub fn statements(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Whether a commit is under way.
+    #[must_use]
+    pub fn is_committing(&self) -> bool {
+        self.begun.load(Ordering::SeqCst) > self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Whether something was written, or may have been.
+    #[must_use]
+    pub fn may_have_written(&self) -> bool {
+        self.begun.load(Ordering::SeqCst) > 0
     }
 }
 
@@ -143,6 +230,8 @@ impl Meter {
 pub struct Conn {
     target: Target,
     meter: Arc<Meter>,
+    /// Whether it is a transaction within another: its commit writes nothing by itself.
+    is_nested: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -155,7 +244,7 @@ impl Conn {
     /// A connection of the reading pool.
     #[must_use]
     pub fn reader(database: &Database, meter: Arc<Meter>) -> Self {
-        Self { target: Target::Pool(database.read.clone()), meter }
+        Self { target: Target::Pool(database.read.clone()), meter, is_nested: false }
     }
 
     /// Begins a transaction that may write.
@@ -165,7 +254,7 @@ impl Conn {
     pub async fn begin(database: &Database, meter: Arc<Meter>) -> Result<Self, DbErr> {
         meter.tick();
         let transaction = database.begin().await?;
-        Ok(Self { target: Target::Transaction(Arc::new(transaction)), meter })
+        Ok(Self { target: Target::Transaction(Arc::new(transaction)), meter, is_nested: false })
     }
 
     /// Begins a transaction within this one: taken back, it leaves alone what was done before it.
@@ -177,19 +266,36 @@ impl Conn {
         match &self.target {
             Target::Transaction(outer) => {
                 let inner = outer.begin().await?;
-                Ok(Self { target: Target::Transaction(Arc::new(inner)), meter: self.meter.clone() })
+                Ok(Self { target: Target::Transaction(Arc::new(inner)), meter: self.meter.clone(), is_nested: true })
             }
             Target::Pool(_) => Err(DbErr::Custom("not in a transaction".into())),
         }
     }
 
-    /// Commits; every clone of this connection must be gone by then.
+    /// Commits; every clone of this connection must be gone by then. Whoever waits for it may give up: the
+    /// commit is not cut.
     ///
     /// # Errors
-    /// When the database refuses, or a clone still holds the transaction.
-    pub async fn commit(self) -> Result<(), DbErr> {
-        self.meter.tick();
-        self.owned()?.commit().await
+    /// When the database refuses, or a clone still holds the transaction; [`Error::Uncertain`] where the
+    /// connection broke meanwhile.
+    pub async fn commit(self) -> Result<()> {
+        let meter = self.meter.clone();
+        meter.tick();
+        if self.is_nested {
+            return Ok(self.owned()?.commit().await?);
+        }
+        let transaction = self.owned()?;
+        meter.begun.fetch_add(1, Ordering::SeqCst);
+        let committing = tokio::spawn(async move {
+            let committed = transaction.commit().await.map_err(Error::of_commit);
+            if committed.as_ref().is_err_and(|error| !matches!(error, Error::Uncertain(_))) {
+                meter.begun.fetch_sub(1, Ordering::SeqCst);
+            } else {
+                meter.ended.fetch_add(1, Ordering::SeqCst);
+            }
+            committed
+        });
+        committing.await.map_err(|error| Error::Uncertain(DbErr::Custom(error.to_string())))?
     }
 
     /// Takes back everything since the beginning.

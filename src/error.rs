@@ -32,9 +32,12 @@ pub enum Error {
     /// Somebody else changed the same rows at the same time; nothing was written.
     #[error("the database asked to try again")]
     Busy(#[source] DbErr),
-    /// The database cannot be reached.
+    /// The database cannot be reached; nothing was written.
     #[error("the database cannot be reached")]
     Away(#[source] DbErr),
+    /// The database went away while it committed, or the time ended: whether anything was written is not known.
+    #[error("whether it was written is not known")]
+    Uncertain(#[source] DbErr),
     /// A defect or a fault of the machine.
     #[error("{0}")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -54,6 +57,22 @@ impl Error {
         Self::BadInput { path: path.map(str::to_owned).to_vec(), message: message.into() }
     }
 
+    /// What became of a transaction whose commit failed: what the database refused was not written; where
+    /// the connection broke, nobody knows.
+    #[must_use]
+    pub fn of_commit(error: DbErr) -> Self {
+        match Self::from(error) {
+            Self::Away(error) if !is_refusal(&error) => Self::Uncertain(error),
+            other => other,
+        }
+    }
+
+    /// Whether it passes by itself, with nothing written: trying again later is all there is to do.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Away(_))
+    }
+
     /// The code in `extensions.code` (G-11).
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -62,7 +81,7 @@ impl Error {
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::BadInput { .. } => "BAD_USER_INPUT",
-            Self::Busy(_) | Self::Away(_) | Self::Internal(_) => "INTERNAL",
+            Self::Busy(_) | Self::Away(_) | Self::Uncertain(_) | Self::Internal(_) => "INTERNAL",
         }
     }
 
@@ -81,6 +100,10 @@ impl Error {
                 "La base de données ne répond pas ; rien n'a été modifié, réessayez.",
                 "The database does not answer; nothing was changed, try again."
             ),
+            Self::Uncertain(_) => both!(
+                "La base de données n'a pas confirmé l'écriture : on ne sait pas si elle a eu lieu. Réessayez avec la même «idempotencyKey» : rien ne sera fait deux fois. Sans clé, vérifiez d'abord.",
+                "The database has not confirmed the write: it is not known whether it was written. Try again with the same «idempotencyKey»: nothing will be done twice. Without a key, look first."
+            ),
             Self::Internal(_) => both!("Erreur interne.", "Internal error."),
         }
         .into_language(language)
@@ -90,7 +113,7 @@ impl Error {
     #[must_use]
     pub fn into_graphql(self, language: Language, request_id: &str) -> async_graphql::Error {
         let (code, message) = (self.code(), self.message(language));
-        let fault = matches!(self, Self::Busy(_) | Self::Away(_) | Self::Internal(_));
+        let fault = matches!(self, Self::Busy(_) | Self::Away(_) | Self::Uncertain(_) | Self::Internal(_));
         if fault {
             tracing::error!(request_id, error = &self as &dyn std::error::Error, "request failed");
         }
@@ -98,6 +121,9 @@ impl Error {
             extensions.set("code", code);
             if fault {
                 extensions.set("requestId", request_id);
+            }
+            if matches!(self, Self::Uncertain(_)) {
+                extensions.set("outcome", "UNKNOWN");
             }
             if let Self::BadInput { path, .. } = &self {
                 extensions.set("path", path.clone());
@@ -118,13 +144,19 @@ impl From<DbErr> for Error {
     }
 }
 
-/// Deadlocks, serialisation failures and a locked SQLite file: safe to try again from the beginning.
+/// What the database's driver says of an error.
+fn driver(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Deadlocks, serialisation failures, locks that were not got in time and a locked SQLite file: safe to
+/// try again from the beginning.
 fn is_transient(error: &DbErr) -> bool {
-    let code = match error {
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => match &**error {
-            sqlx::Error::Database(database) => database.code(),
-            _ => None,
-        },
+    let code = match driver(error) {
+        Some(sqlx::Error::Database(database)) => database.code(),
         _ => None,
     };
     code.is_some_and(|code| matches!(&*code, "40P01" | "40001" | "55P03" | "5" | "6" | "517"))
@@ -133,16 +165,39 @@ fn is_transient(error: &DbErr) -> bool {
 fn is_away(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => match &**error {
+        _ => driver(error).is_some_and(|error| match error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 true
             }
-            // Administrator's shutdown, crash, "cannot connect now".
-            sqlx::Error::Database(database) => database.code().is_some_and(|code| code.starts_with("57P")),
+            sqlx::Error::Database(database) => database.code().is_some_and(|code| is_fault_of_the_machine(&code)),
             _ => false,
-        },
+        }),
+    }
+}
+
+/// Shutdown, crash, "cannot connect now", a statement or a transaction that took too long, no room left on
+/// the disk or for a connection; SQLite: no room (13), input and output (10 in the last byte).
+fn is_fault_of_the_machine(code: &str) -> bool {
+    let is_sqlite = |number: u32| number == 13 || number & 0xff == 10;
+    code.starts_with("57P")
+        || matches!(code, "57014" | "25P03")
+        || (code.len() == 5 && code.starts_with("53"))
+        || (code.len() < 5 && code.parse().is_ok_and(is_sqlite))
+}
+
+/// Whether the database itself said no, and lives on.
+fn is_refusal(error: &DbErr) -> bool {
+    match driver(error) {
+        Some(sqlx::Error::Database(database)) => {
+            database.code().is_some_and(|code| !code.starts_with("57P") && !is_broken_file(&code))
+        }
         _ => false,
     }
+}
+
+/// Whether SQLite could not read or write its file, the last time perhaps behind the commit.
+fn is_broken_file(code: &str) -> bool {
+    code.len() < 5 && code.parse().is_ok_and(|number: u32| number & 0xff == 10)
 }
 
 /// Whether a row with the same unique key was already there.

@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 
 pub mod call;
 pub mod codes;
+pub mod completion;
 pub mod connection;
 pub mod filter;
 pub mod guard;

@@ -31,6 +31,7 @@ mod api;
 mod cost;
 mod document;
 mod documents;
+mod gate;
 pub mod graphiql;
 mod json;
 pub mod limits;
@@ -58,6 +59,8 @@ fn address(peer: &Peer) -> Option<std::net::IpAddr> {
 struct Server {
     app: Arc<App>,
     documents: documents::Documents,
+    /// The sockets on which nobody is signed in yet.
+    waiting: gate::Gate,
     /// How long this server lives.
     life: Life,
 }
@@ -92,7 +95,9 @@ impl Life {
 pub fn router(app: Arc<App>, life: Life) -> Router {
     let graphiql = app.settings.graphiql.then(|| graphiql::router(page_config(&app)));
     let files = crate::files::router(app.clone());
-    let server = Arc::new(Server { app, documents: documents::Documents::default(), life });
+    let limits = &app.settings.limits;
+    let waiting = gate::Gate::new(limits.waiting_sockets, limits.address_waiting_sockets);
+    let server = Arc::new(Server { app, documents: documents::Documents::default(), waiting, life });
     Router::new()
         .route("/graphql", post(api::post).get(api::get))
         .route("/graphql/ws", get(socket::open))
@@ -158,6 +163,15 @@ pub(crate) async fn op(app: &Arc<App>, headers: &HeaderMap) -> Result<Op> {
     Ok(Op::new(app.clone(), caller, language, request_id(headers)))
 }
 
+/// Looks whether the token of a request, where it has one, is one of ours and still good, without asking
+/// the database whether its session is.
+fn has_proof(app: &App, headers: &HeaderMap) -> Result<()> {
+    match bearer(headers)? {
+        Some(token) => app.issuer.read(token, app.clock.now()).map(drop).ok_or(Error::Unauthenticated),
+        None => Ok(()),
+    }
+}
+
 /// The `Op` of a request that names nobody, whatever token it carries.
 pub(crate) fn anonymous(app: &Arc<App>, headers: &HeaderMap) -> Op {
     Op::new(app.clone(), None, language(headers, None), request_id(headers))
@@ -192,7 +206,7 @@ pub(crate) const fn status_of(error: &Error) -> StatusCode {
         Error::Forbidden => StatusCode::FORBIDDEN,
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::BadInput { .. } => StatusCode::BAD_REQUEST,
-        Error::Busy(_) | Error::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Busy(_) | Error::Away(_) | Error::Uncertain(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -210,11 +224,15 @@ async fn schema(State(server): State<Arc<Server>>, headers: HeaderMap) -> Respon
     }
 }
 
-/// Whether requests should be sent here: not while the database is away, nor once the server ends.
+/// Whether requests should be sent here: not while the database is away or the outbox is stuck, nor once
+/// the server ends.
 async fn ready(State(server): State<Arc<Server>>) -> Response {
     let not_ready = |why: &'static str| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     if server.life.is_ending() {
         return not_ready("the server is ending\n");
+    }
+    if server.app.outbox.is_late() {
+        return not_ready("events are stuck\n");
     }
     match tokio::time::timeout(SIGN_OF_LIFE, server.app.database.ping()).await {
         Ok(Ok(())) => "ready\n".into_response(),

@@ -16,20 +16,34 @@
 //!     yield Live::new(op, change);
 //! }
 //! ```
+//! All of them go through [`follow`]: a database that is away for a while ends none of them.
 //! The connection ends the streams that are no longer valid for the new rights *before* it shows these
 //! here, and ends all of them with itself: a stream need not watch for either.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
 use ::entity::vocabulary::{Language, PersonId, SessionId};
 use async_graphql::{
     Context, ContextSelectionSet, Data, OutputType, Positioned, ServerResult, Value, parser::types::Field,
     registry::Registry,
 };
+use futures_util::stream::{self, Stream};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use crate::{app::App, authz::Caller, error::Error, loaders, op::Op};
+use crate::{
+    app::App,
+    authz::Caller,
+    error::{Error, Result},
+    graphql::payload::Told,
+    loaders,
+    op::Op,
+};
+
+/// Pause before a database that did not answer is asked again, the first time.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The caller of a subscription, as they are now. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -132,6 +146,48 @@ impl<T: OutputType> OutputType for Live<T> {
         let mut fresh = ctx.clone();
         fresh.execute_data = Some(&self.data);
         self.item.resolve(&fresh, field).await
+    }
+}
+
+/// What a subscription follows.
+pub trait Feed: Send + 'static {
+    /// What it gives.
+    type Item: Send;
+
+    /// The next item, read and authorised with the rights of this moment; nothing where nobody is signed in
+    /// any more.
+    ///
+    /// # Errors
+    /// When it cannot be read. Nothing is lost by it: asked again, it goes on from the same place.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Live<Self::Item>>>> + Send;
+}
+
+/// The stream of a feed. What passes by itself is waited for; any other error is told and ends the stream.
+pub fn follow<F: Feed>(op: Arc<Op>, feed: F) -> impl Stream<Item = async_graphql::Result<Live<F::Item>>> + Send {
+    stream::unfold(Some(feed), move |feed| {
+        let op = op.clone();
+        async move {
+            let mut feed = feed?;
+            match patiently(&mut feed).await {
+                Ok(item) => Some((Ok(item?), Some(feed))),
+                Err(error) => Some((Err(error).told(&op), None)),
+            }
+        }
+    })
+}
+
+async fn patiently<F: Feed>(feed: &mut F) -> Result<Option<Live<F::Item>>> {
+    let mut pause = PAUSE;
+    loop {
+        match feed.next().await {
+            Err(error) if error.passes() => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "a subscription waits for the database");
+                // Not all of them at the same moment.
+                tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            told => return told,
+        }
     }
 }
 

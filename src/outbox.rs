@@ -9,19 +9,24 @@
 //! positions are given behind them, by one process at a time, to what it finds committed: a reader
 //! that goes on from its last position can miss nothing.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
 use ::entity::{
     identity::person,
     platform::event,
     vocabulary::{EnvelopeId, EventId},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use parking_lot::Mutex;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, TransactionTrait, sqlx::postgres::PgListener,
+    QuerySelect, sqlx::postgres::PgListener,
 };
 use serde::Serialize;
-use tokio::sync::{Notify, broadcast};
+use tokio::{
+    sync::{Notify, broadcast, watch},
+    time::{Instant, timeout},
+};
 
 use crate::{
     action::{Call, LastChange},
@@ -38,6 +43,12 @@ const BACKLOG: usize = 4096;
 const PAGE: u64 = 200;
 /// How often the table is looked at though nobody called.
 const TICK: Duration = Duration::from_millis(500);
+/// How long one look at the table may take.
+const PASS: Duration = Duration::from_secs(3);
+/// After so long without a complete look, what this process remembers may be wrong.
+const LATE: Duration = Duration::from_secs(5);
+/// Events that are given their positions at a time.
+const BATCH: u32 = 5_000;
 /// The channel on which PostgreSQL wakes every process.
 const CHANNEL: &str = "sesame_event";
 /// The advisory lock of whoever gives positions.
@@ -195,11 +206,16 @@ pub async fn last_change(conn: &impl ConnectionTrait, subject: Subject) -> Resul
 pub struct Outbox {
     called: Notify,
     feed: broadcast::Sender<Arc<event::Model>>,
+    /// Position up to which the watchers were told; nothing before the start of the feed is known.
+    told: watch::Sender<Option<i64>>,
+    /// When the table was last looked at completely.
+    looked: Mutex<Instant>,
 }
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { called: Notify::new(), feed: broadcast::channel(BACKLOG).0 }
+        let (feed, told) = (broadcast::channel(BACKLOG).0, watch::Sender::new(None));
+        Self { called: Notify::new(), feed, told, looked: Mutex::new(Instant::now()) }
     }
 }
 
@@ -217,21 +233,35 @@ impl Outbox {
         self.feed.subscribe()
     }
 
-    /// Feeds the watchers until the task is dropped. One per process.
+    /// Waits until the start of the feed is known: whoever is answered after it misses nothing.
+    pub async fn started(&self) {
+        let mut told = self.told.subscribe();
+        // The sender lives as long as this does.
+        let _position = told.wait_for(Option::is_some).await;
+    }
+
+    /// Whether the feed is stuck: what other processes changed may be unknown here.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.looked.lock().elapsed() > LATE
+    }
+
+    /// Feeds the watchers until the task is dropped. One per process; run again, it goes on where it was.
     pub async fn run(&self, database: Database) {
-        let mut position = None;
         let mut listener = None;
         loop {
-            match self.pass(&database, &mut position).await {
-                Ok(()) => {
+            match timeout(PASS, self.pass(&database)).await {
+                Ok(Ok(())) => {
+                    *self.looked.lock() = Instant::now();
                     if listener.is_none() {
                         listener = listen(&database).await;
                     }
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::warn!(%error, "the outbox cannot read events");
                     listener = None;
                 }
+                Err(_elapsed) => tracing::warn!("the outbox waits too long for the database"),
             }
             self.wait(&mut listener).await;
         }
@@ -254,15 +284,16 @@ impl Outbox {
         }
     }
 
-    async fn pass(&self, database: &Database, position: &mut Option<i64>) -> Result<(), DbErr> {
+    async fn pass(&self, database: &Database) -> Result<(), DbErr> {
         if database.is_postgres() {
             number(database.writer()).await?;
         }
-        let mut from = match *position {
+        let known = *self.told.borrow();
+        let mut from = match known {
             Some(position) => position,
             None => last_position(database.reader()).await?,
         };
-        *position = Some(from);
+        self.told.send_replace(Some(from));
         loop {
             let events = since(database.reader(), from, 500).await?;
             let Some(last) = events.last().and_then(|e| e.position) else { return Ok(()) };
@@ -271,7 +302,7 @@ impl Outbox {
                 let _unwatched = self.feed.send(Arc::new(event));
             }
             from = last;
-            *position = Some(last);
+            self.told.send_replace(Some(last));
         }
     }
 }
@@ -304,7 +335,7 @@ impl Follower {
     /// The next event; nothing when the process ends.
     ///
     /// # Errors
-    /// When the database cannot be read; one goes on from the last position.
+    /// When the database cannot be read; asked again, it goes on from the last position.
     pub async fn next(&mut self) -> Result<Option<Arc<event::Model>>, DbErr> {
         use broadcast::error::RecvError;
         loop {
@@ -331,31 +362,106 @@ impl Follower {
     }
 }
 
-async fn listen(database: &Database) -> Option<PgListener> {
-    if !database.is_postgres() {
-        return None;
-    }
-    let mut listener = PgListener::connect_with(database.reader().get_postgres_connection_pool()).await.ok()?;
-    listener.listen(CHANNEL).await.ok()?;
-    Some(listener)
+/// A place in a feed: behind one part of one event, for somebody who follows a certain view of it. The same
+/// for every subscription, so that one goes on after a lost connection where it broke off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which event and which of its parts.
+    pub place: Place,
+    /// Fingerprint of what is followed: a cursor of one feed is none of another.
+    pub view: u32,
 }
 
-/// Gives positions to what is committed without one. The lock makes it one process at a time; the
-/// statement after it sees everything committed before.
+/// An event's position, and the place of a part in it.
+pub type Place = (i64, u32);
+
+/// Behind all parts of an event.
+pub const WHOLE: u32 = u32::MAX;
+
+impl Cursor {
+    /// The end of the feed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn now(conn: &impl ConnectionTrait, view: u32) -> Result<Self, DbErr> {
+        Ok(Self { place: (last_position(conn).await?, WHOLE), view })
+    }
+
+    /// Reads a cursor; nothing where it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > 64 {
+            return None;
+        }
+        let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let mut words = plain.split('.');
+        let (position, place) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let view = u32::from_str_radix(words.next()?, 16).ok()?;
+        let cursor = Self { place: (position, place), view };
+        // One text per cursor: what would print otherwise is not one.
+        (position >= 0 && cursor.to_string() == text).then_some(cursor)
+    }
+
+    /// Reads the cursor from which somebody wants to go on, in a feed that ends at a position.
+    ///
+    /// # Errors
+    /// Where it is none, or lies beyond the end.
+    pub fn within(text: &str, end: i64) -> Result<Self> {
+        let cursor = Self::parse(text).filter(|cursor| cursor.place.0 <= end);
+        cursor.ok_or_else(|| Error::bad_input(["after"], "not a cursor of this feed"))
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ((position, place), view) = (self.place, self.view);
+        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{position}.{place}.{view:x}")))
+    }
+}
+
+async fn listen(database: &Database) -> Option<PgListener> {
+    let listening = async {
+        let mut listener = PgListener::connect_with(database.listening()?).await.ok()?;
+        listener.listen(CHANNEL).await.ok()?;
+        Some(listener)
+    };
+    timeout(PASS, listening).await.ok().flatten()
+}
+
+/// Gives positions to what is committed without one. The lock makes it one process at a time, and who does
+/// not get it leaves it to whoever has it; each statement after it sees everything committed before. All
+/// of it is one message to the database: a process that freezes holds the lock no longer for that.
 async fn number(db: &DatabaseConnection) -> Result<(), DbErr> {
     let waiting = event::Entity::find().filter(event::Column::Position.is_null()).one(db).await?;
     if waiting.is_none() {
         return Ok(());
     }
-    let transaction = db.begin().await?;
-    transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({NUMBERING})")).await?;
-    transaction
-        .execute_unprepared(
-            "UPDATE event SET position = waiting.place + (SELECT COALESCE(MAX(position), 0) FROM event) \
-             FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM event WHERE position IS NULL) AS waiting \
-             WHERE event.id = waiting.id",
-        )
-        .await?;
-    transaction.execute_unprepared(&format!("NOTIFY {CHANNEL}")).await?;
-    transaction.commit().await
+    db.execute_unprepared(&format!(
+        "DO $$ BEGIN IF pg_try_advisory_xact_lock({NUMBERING}) THEN \
+         UPDATE event SET position = waiting.place + (SELECT COALESCE(MAX(position), 0) FROM event) \
+         FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM event \
+               WHERE position IS NULL ORDER BY id LIMIT {BATCH}) AS waiting \
+         WHERE event.id = waiting.id; \
+         PERFORM pg_notify('{CHANNEL}', ''); \
+         END IF; END $$"
+    ))
+    .await
+    .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was_and_nothing_else_is_one() {
+        for cursor in [Cursor { place: (17, 3), view: 0xbeef }, Cursor { place: (0, WHOLE), view: 0 }] {
+            assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        }
+        for bad in ["", "17.3.1", "MTcuMDMuMQ", "LTEuMC4x", "MTc", "é", &"A".repeat(80)] {
+            assert_eq!(Cursor::parse(bad), None, "{bad}");
+        }
+        let text = Cursor { place: (17, 3), view: 1 }.to_string();
+        assert!(Cursor::within(&text, 17).is_ok() && Cursor::within(&text, 16).is_err());
+    }
 }

@@ -2,14 +2,12 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    fmt,
     sync::Arc,
 };
 
 use ::entity::{budgets::envelope, platform::event, vocabulary::EnvelopeId};
 use async_graphql::{Context, Result, SimpleObject, Subscription};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use futures_util::stream::{self, Stream};
+use futures_util::stream::Stream;
 
 use super::{store, types::Envelope};
 use crate::{
@@ -19,10 +17,13 @@ use crate::{
         guard::requires,
         payload::{Told, op},
     },
-    live::{Live, LiveCaller},
+    live::{self, Feed, Live, LiveCaller},
     op::Op,
-    outbox::{self, Follower},
+    outbox::{self, Cursor, Follower, Place},
 };
+
+/// What the cursors of this feed are marked with.
+const FEED: u32 = 0x6275_6467;
 
 /// Follows the envelopes.
 #[derive(Debug, Default)]
@@ -53,39 +54,7 @@ impl BudgetsSubscription {
     ) -> Result<impl Stream<Item = Result<Live<BudgetChange>>>> {
         let op = op(ctx).clone();
         let changes = Changes::new(LiveCaller::of(ctx)?, year, after.as_deref()).await.told(&op)?;
-        Ok(stream::unfold(Some(changes), move |changes| {
-            let op = op.clone();
-            async move {
-                let mut changes = changes?;
-                match changes.next().await {
-                    Ok(change) => Some((Ok(change?), Some(changes))),
-                    Err(error) => Some((Err(error).told(&op), None)),
-                }
-            }
-        }))
-    }
-}
-
-/// A place in the feed: behind so many of the envelopes that an event at a position changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Cursor {
-    position: i64,
-    place: u32,
-}
-
-impl Cursor {
-    fn parse(text: &str) -> Option<Self> {
-        let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (position, place) = plain.split_once('.')?;
-        let cursor = Self { position: position.parse().ok()?, place: place.parse().ok()? };
-        // One text per cursor: what would print otherwise is not one.
-        (cursor.position > 0 && cursor.to_string() == text).then_some(cursor)
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{}.{}", self.position, self.place)))
+        Ok(live::follow(op, changes))
     }
 }
 
@@ -95,8 +64,10 @@ struct Changes {
     events: Follower,
     year: i32,
     /// The caller was told until here.
-    told: Option<Cursor>,
-    waiting: VecDeque<(Cursor, envelope::Model)>,
+    told: Option<Place>,
+    /// An event whose envelopes are not read yet.
+    unread: Option<Arc<event::Model>>,
+    waiting: VecDeque<(Place, envelope::Model)>,
     /// Envelopes that are not the caller's to read, or of another year: their changes cost no statement.
     others: HashSet<EnvelopeId>,
     /// With whose rights these were found.
@@ -107,39 +78,13 @@ impl Changes {
     async fn new(live: LiveCaller, year: i32, after: Option<&str>) -> crate::error::Result<Self> {
         let op = live.op().ok_or(Error::Unauthenticated)?;
         let told = match after {
-            Some(text) => {
-                let end = outbox::last_position(&op.conn()).await?;
-                let cursor = Cursor::parse(text).filter(|cursor| cursor.position <= end);
-                Some(cursor.ok_or_else(|| Error::bad_input(["after"], "not a cursor of this subscription"))?)
-            }
+            Some(text) => Some(begin(text, outbox::last_position(&op.conn()).await?)?),
             None => None,
         };
         // The event of the cursor may have changed more envelopes.
-        let events = Follower::new(op.app.clone(), told.map(|cursor| cursor.position - 1)).await?;
-        Ok(Self { live, events, year, told, waiting: VecDeque::new(), others: HashSet::new(), caller: None })
-    }
-
-    /// The next change; nothing where nobody is signed in any more.
-    async fn next(&mut self) -> crate::error::Result<Option<Live<BudgetChange>>> {
-        loop {
-            let Some(op) = self.live.op() else { return Ok(None) };
-            self.turn(&op);
-            while let Some((cursor, row)) = self.waiting.pop_front() {
-                if self.is_readable(&op, &row) {
-                    let change = BudgetChange { envelope: Envelope(row), cursor: cursor.to_string() };
-                    return Ok(Some(Live::new(op, change)));
-                }
-            }
-            drop(op);
-            let event = tokio::select! {
-                biased;
-                () = self.live.changed() => continue,
-                event = self.events.next() => event?,
-            };
-            let (Some(event), Some(op)) = (event, self.live.op()) else { return Ok(None) };
-            self.turn(&op);
-            self.hear(&op, &event).await?;
-        }
+        let events = Follower::new(op.app.clone(), told.map(|(position, _)| position - 1)).await?;
+        let (unread, waiting, others) = (None, VecDeque::new(), HashSet::new());
+        Ok(Self { live, events, year, told, unread, waiting, others, caller: None })
     }
 
     /// Forgets what was not readable once the caller's rights are others.
@@ -162,9 +107,9 @@ impl Changes {
             serde_json::from_value(event.envelopes.clone()).map_err(|error| Error::Internal(error.into()))?;
         let mut wanted = Vec::new();
         for (place, envelope) in (0..).zip(changed) {
-            let cursor = Cursor { position, place };
-            if !self.others.contains(&envelope) && self.told.is_none_or(|told| told < cursor) {
-                wanted.push((cursor, envelope));
+            let place = (position, place);
+            if !self.others.contains(&envelope) && self.told.is_none_or(|told| told < place) {
+                wanted.push((place, envelope));
             }
         }
         if wanted.is_empty() {
@@ -172,10 +117,10 @@ impl Changes {
         }
         let ids: Vec<EnvelopeId> = wanted.iter().map(|(_, envelope)| *envelope).collect();
         let rows = store::envelopes_by_key(&op.conn(), &ids).await?;
-        for (cursor, envelope) in wanted {
+        for (place, envelope) in wanted {
             let Some(row) = rows.iter().find(|row| row.id == envelope) else { continue };
             if self.is_readable(op, row) {
-                self.waiting.push_back((cursor, row.clone()));
+                self.waiting.push_back((place, row.clone()));
             } else {
                 self.others.insert(envelope);
             }
@@ -184,17 +129,42 @@ impl Changes {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Feed for Changes {
+    type Item = BudgetChange;
 
-    #[test]
-    fn a_cursor_comes_back_as_it_was_and_nothing_else_is_one() {
-        let cursor = Cursor { position: 17, place: 3 };
-        assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
-        for bad in ["", "17.3", "MTcuMDM", "LTEuMA", "MTc", "é"] {
-            assert_eq!(Cursor::parse(bad), None, "{bad}");
+    async fn next(&mut self) -> crate::error::Result<Option<Live<BudgetChange>>> {
+        loop {
+            let Some(op) = self.live.op() else { return Ok(None) };
+            self.turn(&op);
+            while let Some((place, row)) = self.waiting.pop_front() {
+                if self.is_readable(&op, &row) {
+                    let cursor = Cursor { place, view: FEED }.to_string();
+                    return Ok(Some(Live::new(op, BudgetChange { envelope: Envelope(row), cursor })));
+                }
+            }
+            if let Some(event) = self.unread.clone() {
+                self.hear(&op, &event).await?;
+                self.unread = None;
+                continue;
+            }
+            drop(op);
+            tokio::select! {
+                biased;
+                () = self.live.changed() => {}
+                event = self.events.next() => match event? {
+                    Some(event) => self.unread = Some(event),
+                    None => return Ok(None),
+                },
+            }
         }
-        assert!(cursor > Cursor { position: 17, place: 2 } && cursor < Cursor { position: 18, place: 0 });
+    }
+}
+
+/// The place behind which one goes on, in a feed that ends at a position.
+fn begin(text: &str, end: i64) -> crate::error::Result<Place> {
+    let cursor = Cursor::within(text, end)?;
+    match cursor.view == FEED {
+        true => Ok(cursor.place),
+        false => Err(Error::bad_input(["after"], "not a cursor of this feed")),
     }
 }

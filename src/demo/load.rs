@@ -29,7 +29,12 @@ pub(super) async fn load(
     password: &str,
     progress: impl Fn(u64, u64),
 ) -> Result<()> {
-    let database = &app.database;
+    // On PostgreSQL a server's own connections give up what takes longer than a request may.
+    let patient = match app.database.is_postgres() {
+        true => Some(Database::connect(&app.settings.database_url, 1).await?),
+        false => None,
+    };
+    let database = patient.as_ref().unwrap_or(&app.database);
     hurry(database, true).await?;
     let mut open = database.begin().await?;
     network(&open, &mut simulation).await?;

@@ -15,15 +15,21 @@ use std::{
     sync::Arc,
 };
 
+use ::entity::vocabulary::{Day, Money};
 use async_graphql::{
-    ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, Response, ServerError,
+    ContainerType, Context, ContextSelectionSet, InputType, ObjectType, OutputType, Positioned, Response, ServerError,
     ServerResult, SubscriptionType, TypeDirective, Value,
     parser::types::Field,
     registry::{MetaDirectiveInvocation, MetaType, MetaTypeName, Registry},
     resolver_utils,
 };
-use futures_util::stream::Stream;
+use chrono::{DateTime, Utc};
+use futures_util::stream::{Stream, StreamExt};
 
+use super::{
+    completion,
+    scalars::{Email, Percent, Siren, Siret},
+};
 use crate::{
     authz::{Permission, PermissionSet},
     error::Error,
@@ -104,8 +110,28 @@ fn prune(registry: &mut Registry) {
     }
     forget_empty_roots(registry);
     forget_directives(registry);
+    validate_scalars(registry);
     if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut("DateTime") {
         *description = Some("A moment in RFC 3339 with its offset, such as \"2026-07-14T09:30:00+02:00\".".to_owned());
+    }
+}
+
+/// Has malformed values refused before anything runs, in literals and in variables: the library would find
+/// them only when their field runs, behind others that may have written.
+fn validate_scalars(registry: &mut Registry) {
+    validate::<i32>(registry);
+    validate::<Day>(registry);
+    validate::<DateTime<Utc>>(registry);
+    validate::<Money>(registry);
+    validate::<Email>(registry);
+    validate::<Percent>(registry);
+    validate::<Siren>(registry);
+    validate::<Siret>(registry);
+}
+
+fn validate<T: InputType>(registry: &mut Registry) {
+    if let Some(MetaType::Scalar { is_valid, .. }) = registry.types.get_mut(&*T::type_name()) {
+        *is_valid = Some(Arc::new(|value| T::parse(Some(value.clone())).is_ok()));
     }
 }
 
@@ -261,14 +287,16 @@ impl<T: ObjectType> OutputType for Guarded<T> {
 
 impl<T: ObjectType> ContainerType for Guarded<T> {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
-        check(ctx)?;
-        let answer = self.0.resolve_field(ctx).await;
+        let answer = match check(ctx) {
+            Ok(()) => self.0.resolve_field(ctx).await,
+            Err(error) => Err(error),
+        };
         // The payload has been read by now: a dry run ends with its field.
         let op = ctx.data_unchecked::<Arc<Op>>();
         if let Err(error) = op.end_rehearsal().await {
             tracing::debug!(error = &error as &dyn std::error::Error, "taking back a dry run");
         }
-        answer
+        completion::complete(ctx, answer)
     }
 }
 
@@ -291,7 +319,10 @@ impl<T: SubscriptionType> SubscriptionType for Guarded<T> {
         ctx: &'a Context<'_>,
     ) -> Option<Pin<Box<dyn Stream<Item = Response> + Send + 'a>>> {
         match check(ctx) {
-            Ok(()) => self.0.create_field_stream(ctx),
+            Ok(()) => {
+                let events = self.0.create_field_stream(ctx)?;
+                Some(Box::pin(events.map(move |event| completion::complete_event(ctx, event))))
+            }
             Err(error) => Some(refused(error)),
         }
     }

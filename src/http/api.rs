@@ -6,7 +6,7 @@ use ::entity::vocabulary::Language;
 use async_graphql::{ServerError, parser::types::OperationType};
 use async_graphql_axum::GraphQLResponse;
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -16,9 +16,9 @@ use serde::Deserialize;
 
 use super::{
     Peer, Server,
-    limits::{Limit, Refused},
+    limits::{Limit, Limits, Refused},
     op,
-    operation::{Answer, Incoming, Operation, plain, run, unreadable},
+    operation::{Answer, Incoming, Operation, plain, run, too_large, unreadable},
     request_id, spoken,
 };
 use crate::{both, error::Error, i18n::Text, op::Op};
@@ -50,29 +50,67 @@ impl Media {
         if ranges.is_empty() {
             return Some(Self::Json);
         }
-        let mut best: Option<(f32, u8, Self)> = None;
-        for range in ranges.into_iter().take(32) {
-            let Some((weight, exactness, media)) = ranked(range) else { continue };
-            if best.is_none_or(|(heaviest, exactest, _)| (weight, exactness) > (heaviest, exactest)) {
-                best = Some((weight, exactness, media));
-            }
+        let ranges: Vec<Range> = ranges.into_iter().take(32).filter_map(Range::read).collect();
+        let weigh = |media: Self| Some((Range::weight(&ranges, media)?, media));
+        match (weigh(Self::GraphQl), weigh(Self::Json)) {
+            // Between what is liked as much, the one that is named; and the newer where both are.
+            (Some((graphql, _)), Some((json, _))) if graphql.is_over(json) => Some(Self::GraphQl),
+            (Some(_), None) => Some(Self::GraphQl),
+            (_, Some(_)) => Some(Self::Json),
+            (None, None) => None,
         }
-        best.map(|(_, _, media)| media)
     }
 }
 
-/// Weight and exactness of a media range that we can answer with.
-fn ranked(range: &str) -> Option<(f32, u8, Media)> {
-    let mut parts = range.split(';').map(str::trim);
-    let (exactness, media) = match parts.next()?.to_ascii_lowercase().as_str() {
-        "application/graphql-response+json" => (3, Media::GraphQl),
-        "application/json" => (2, Media::Json),
-        "application/*" => (1, Media::Json),
-        "*/*" => (0, Media::Json),
-        _ => return None,
-    };
-    let weight = parts.find_map(|p| p.strip_prefix("q=")).map_or(Some(1.0), |q| q.trim().parse::<f32>().ok())?;
-    (weight > 0.0).then_some((weight, exactness, media))
+/// A media range that takes in an answer of ours.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    /// The media type that it names; none where it takes both.
+    media: Option<Media>,
+    weight: Weight,
+}
+
+/// How much a media type is liked.
+#[derive(Clone, Copy, Debug)]
+struct Weight {
+    q: f32,
+    /// How exactly the range names it.
+    exactness: u8,
+}
+
+impl Weight {
+    fn is_over(self, other: Self) -> bool {
+        self.q > other.q || (self.q >= other.q && self.exactness >= other.exactness && self.exactness == EXACT)
+    }
+}
+
+/// How exactly a range names a media type that it names.
+const EXACT: u8 = 2;
+
+impl Range {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (exactness, media) = match parts.next()?.to_ascii_lowercase().as_str() {
+            "application/graphql-response+json" => (EXACT, Some(Media::GraphQl)),
+            "application/json" => (EXACT, Some(Media::Json)),
+            "application/*" => (1, None),
+            "*/*" => (0, None),
+            _ => return None,
+        };
+        let q = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse::<f32>().ok())
+        });
+        let q = q.unwrap_or(Some(1.0)).filter(|q| (0.0..=1.0).contains(q))?;
+        Some(Self { media, weight: Weight { q, exactness } })
+    }
+
+    /// What the most exact of the ranges says of a media type; nothing where it is excluded.
+    fn weight(ranges: &[Self], media: Media) -> Option<Weight> {
+        let about = ranges.iter().filter(|range| range.media.is_none_or(|named| named == media));
+        let most_exact = about.map(|range| range.weight).max_by_key(|weight| weight.exactness)?;
+        (most_exact.q > 0.0).then_some(most_exact)
+    }
 }
 
 /// One request, as far as answering it is concerned.
@@ -108,6 +146,12 @@ impl<'h> Asked<'h> {
         self.error(status, refused.into_error(self.language()))
     }
 
+    /// A body that is no request, or one that asks for too much before it is read.
+    fn unread(&self, refused: Refused) -> Response {
+        let is_legacy_answer = self.media == Media::Json && refused.limit().is_some();
+        self.refused(if is_legacy_answer { StatusCode::OK } else { StatusCode::BAD_REQUEST }, refused)
+    }
+
     /// A request that is not one, or cannot be looked at.
     fn error(&self, status: StatusCode, error: ServerError) -> Response {
         self.answer(status, &Answer::refused(error))
@@ -125,9 +169,14 @@ impl<'h> Asked<'h> {
     }
 
     /// The answer to a request that was understood.
-    fn respond(&self, answer: Answer) -> Response {
+    fn respond(&self, op: &Op, answer: Answer) -> Response {
         if answer.ran {
-            return self.label(GraphQLResponse::from(answer.response).into_response());
+            let response = GraphQLResponse::from(answer.response).into_response();
+            let size = response.body().size_hint().exact().unwrap_or(u64::MAX);
+            if size > u64::try_from(op.app.settings.limits.response_bytes).unwrap_or(u64::MAX) {
+                return self.answer(StatusCode::OK, &too_large(op));
+            }
+            return self.label(response);
         }
         let status = match self.media {
             _ if answer.is_unauthenticated() => StatusCode::UNAUTHORIZED,
@@ -155,9 +204,13 @@ pub(super) async fn post(State(server): State<Arc<Server>>, peer: Peer, headers:
     let answered = async {
         let asked = Asked::new(&headers)?;
         is_json(&asked)?;
-        let op = caller(&server, &peer, &asked).await?;
+        // A token that proves nothing is refused before anything is waited for. Who it speaks for is looked
+        // at when the body is there: it may have taken its time.
+        super::has_proof(&server.app, &headers).map_err(|error| asked.failed(error))?;
         let body = arrived(&server, &asked, body).await?;
-        let incoming = Incoming::from_json(&body).map_err(|refused| asked.refused(StatusCode::BAD_REQUEST, refused))?;
+        let op = caller(&server, &peer, &asked).await?;
+        let incoming = Incoming::from_json(&body, &server.app.settings.limits);
+        let incoming = incoming.map_err(|refused| asked.unread(refused))?;
         drop(body);
         Ok(answer(&server, &asked, op, incoming, false).await)
     };
@@ -173,9 +226,14 @@ pub(super) async fn get(
 ) -> Response {
     let answered = async {
         let asked = Asked::new(&headers)?;
-        let op = caller(&server, &peer, &asked).await?;
-        let incoming = parameters(&query.unwrap_or_default())
+        let limits = &server.app.settings.limits;
+        let incoming = parameters(&query.unwrap_or_default(), limits)
             .map_err(|refused| asked.refused(StatusCode::BAD_REQUEST, refused))?;
+        // Whoever asks: the method is wrong.
+        if incoming.is_mutation(limits) {
+            return Err(by_post(&asked));
+        }
+        let op = caller(&server, &peer, &asked).await?;
         Ok(answer(&server, &asked, op, incoming, true).await)
     };
     answered.await.unwrap_or_else(|refused: Response| refused)
@@ -261,7 +319,7 @@ struct Parameters {
 }
 
 /// What stands behind the `?`.
-fn parameters(query: &str) -> Result<Incoming, Refused> {
+fn parameters(query: &str, limits: &Limits) -> Result<Incoming, Refused> {
     let uri = format!("/?{query}").parse().map_err(|_| unreadable_query())?;
     let axum::extract::Query(parameters) =
         axum::extract::Query::<Parameters>::try_from_uri(&uri).map_err(|_| unreadable_query())?;
@@ -277,7 +335,7 @@ fn parameters(query: &str) -> Result<Incoming, Refused> {
         json.push_str(&format!("\"{key}\":{value}"));
     }
     json.push('}');
-    Ok(Incoming::from_json(json.as_bytes())?.of(query, name))
+    Ok(Incoming::from_json(json.as_bytes(), limits)?.of(query, name))
 }
 
 fn unreadable_query() -> Refused {
@@ -296,18 +354,18 @@ async fn answer(server: &Server, asked: &Asked<'_>, op: Arc<Op>, incoming: Incom
         Ok(operation) => operation,
         Err(refused) => {
             let answer = Answer::refused(refused.into_error(op.language));
-            return if is_whole { asked.respond(answer) } else { asked.answer(StatusCode::BAD_REQUEST, &answer) };
+            return if is_whole { asked.respond(&op, answer) } else { asked.answer(StatusCode::BAD_REQUEST, &answer) };
         }
     };
     match operation.kind {
         OperationType::Query => {}
         OperationType::Mutation if !only_read => {}
         OperationType::Mutation => return by_post(asked),
-        OperationType::Subscription => return by_socket(asked),
+        OperationType::Subscription => return by_socket(asked, &op),
     }
     let started = std::time::Instant::now();
     let answer = run(&op, &operation).await;
-    let mut response = asked.respond(answer);
+    let mut response = asked.respond(&op, answer);
     if server.app.settings.server_timing {
         timing(&op, started.elapsed(), &mut response);
     }
@@ -321,13 +379,13 @@ fn by_post(asked: &Asked<'_>) -> Response {
     response
 }
 
-fn by_socket(asked: &Asked<'_>) -> Response {
+fn by_socket(asked: &Asked<'_>, op: &Op) -> Response {
     let text = both!(
         "Un abonnement se suit par WebSocket : /graphql/ws, graphql-transport-ws.",
         "Subscriptions go over the WebSocket: /graphql/ws, graphql-transport-ws."
     );
     let refused = Refused::malformed(vec!["query".into()], text);
-    asked.respond(Answer::refused(refused.into_error(asked.language())))
+    asked.respond(op, Answer::refused(refused.into_error(asked.language())))
 }
 
 fn timing(op: &Op, elapsed: Duration, response: &mut Response) {
@@ -361,11 +419,17 @@ mod tests {
         assert_eq!(preferred("Application/GraphQL-Response+JSON; charset=utf-8"), Some(Media::GraphQl));
         assert_eq!(preferred("text/html, */*;q=0.1"), Some(Media::Json));
         assert_eq!(preferred("text/html, application/json;q=0"), None);
+        assert_eq!(preferred("*/*, application/json;q=0"), Some(Media::GraphQl));
+        assert_eq!(preferred("application/*, application/graphql-response+json;Q=0.0"), Some(Media::Json));
+        assert_eq!(preferred("application/json;Q=0.5, application/graphql-response+json;Q=0.4"), Some(Media::Json));
+        assert_eq!(preferred("*/*;q=0"), None);
+        assert_eq!(preferred("application/graphql-response+json, */*;q=0.8"), Some(Media::GraphQl));
+        assert_eq!(preferred("application/json, */*"), Some(Media::Json));
     }
 
     #[test]
     fn parameters_are_read_each_for_itself() {
-        let read = |query: &str| parameters(query).is_ok();
+        let read = |query: &str| parameters(query, &Limits::default()).is_ok();
         assert!(read("query=%7Ba%7D&variables=%7B%22a%22%3A1%7D&operationName=A"));
         assert!(read("query=%7Ba%7D&variables=&extensions="));
         assert!(!read("query=%7Ba%7D&query=%7Bb%7D"));

@@ -3,7 +3,7 @@
 //!
 //! The values count because each use of a variable is a copy of it, once per row of every page above.
 
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 
 use async_graphql::{
     Positioned, Variables,
@@ -100,7 +100,11 @@ pub fn check_cost(
         let default = || definition.node.default_value.as_ref().map(|default| &default.node);
         Some((name.as_str(), variables.get(name).or_else(default)?))
     });
-    let cost = Cost { document, given: given.map(|(name, value)| (name, (value, weight(value)))).collect() };
+    let cost = Cost {
+        document,
+        given: given.map(|(name, value)| (name, (value, weight(value)))).collect(),
+        fragments: RefCell::default(),
+    };
     if cost.set(&operation.selection_set.node) > limits.complexity {
         return Err(Refused::excess(Limit::Complexity, limits));
     }
@@ -110,9 +114,32 @@ pub fn check_cost(
 struct Cost<'d> {
     document: &'d ExecutableDocument,
     given: HashMap<&'d str, (&'d ConstValue, usize)>,
+    /// What each fragment comes to, found out once: they may double at every level.
+    fragments: RefCell<HashMap<&'d str, Fragment>>,
 }
 
-impl Cost<'_> {
+/// What a fragment comes to, wherever it is spread.
+#[derive(Clone, Copy)]
+struct Fragment {
+    cost: usize,
+    asks_for_rows: bool,
+}
+
+impl<'d> Cost<'d> {
+    /// A fragment that is not there comes to nothing.
+    fn fragment(&self, name: &str) -> Fragment {
+        if let Some(known) = self.fragments.borrow().get(name) {
+            return *known;
+        }
+        let Some((name, definition)) = self.document.fragments.get_key_value(name) else {
+            return Fragment { cost: 0, asks_for_rows: false };
+        };
+        let set = &definition.node.selection_set.node;
+        let fragment = Fragment { cost: self.set(set), asks_for_rows: self.asks_for_rows(set) };
+        self.fragments.borrow_mut().insert(name, fragment);
+        fragment
+    }
+
     fn set(&self, set: &SelectionSet) -> usize {
         set.items.iter().fold(0, |sum, selection| sum.saturating_add(self.selection(selection)))
     }
@@ -121,10 +148,7 @@ impl Cost<'_> {
         match &selection.node {
             Selection::Field(field) => self.field(&field.node),
             Selection::InlineFragment(inline) => self.set(&inline.node.selection_set.node),
-            Selection::FragmentSpread(spread) => {
-                let fragment = self.document.fragments.get(&spread.node.fragment_name.node);
-                fragment.map_or(0, |fragment| self.set(&fragment.node.selection_set.node))
-            }
+            Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node).cost,
         }
     }
 
@@ -182,10 +206,7 @@ impl Cost<'_> {
         set.items.iter().any(|selection| match &selection.node {
             Selection::Field(field) => matches!(field.node.name.node.as_str(), "edges" | "nodes"),
             Selection::InlineFragment(inline) => self.asks_for_rows(&inline.node.selection_set.node),
-            Selection::FragmentSpread(spread) => {
-                let fragment = self.document.fragments.get(&spread.node.fragment_name.node);
-                fragment.is_some_and(|fragment| self.asks_for_rows(&fragment.node.selection_set.node))
-            }
+            Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node).asks_for_rows,
         })
     }
 
@@ -252,6 +273,17 @@ mod tests {
         assert_eq!(cost("{ a(first: 99999999999999999999999) { b } }", json!({})), 2);
         assert_eq!(cost("{ a(first: 4294967296) { b } }", json!({})), 101);
         assert_eq!(cost("{ nodes(ids: [\"a\", \"b\"]) { id } }", json!({})), 5);
+    }
+
+    #[test]
+    fn each_fragment_is_looked_into_once() {
+        let chain: String =
+            (0..60).map(|n| format!("fragment F{n} on T {{ a {{ ...F{m} ...F{m} }} }} ", m = n + 1)).collect();
+        let document = parse_query(format!("{{ ...F0 }} {chain} fragment F60 on T {{ ...Missing }}")).unwrap();
+        let operation = document.operations.iter().next().unwrap().1;
+        let begun = std::time::Instant::now();
+        assert!(check_cost(&document, &operation.node, &Variables::default(), &Limits::default()).is_err());
+        assert!(begun.elapsed().as_millis() < 500);
     }
 
     #[test]

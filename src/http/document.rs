@@ -4,7 +4,7 @@
 //! fragments that double holds a core for minutes. Here each fragment is measured once and remembered:
 //! what an operation comes to once all is in place is a sum, and known before anything is expanded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
     Name, Pos, Positioned,
@@ -78,21 +78,25 @@ impl Document {
         })
     }
 
-    /// The names of the fields at the root of an operation, those of fragments included.
+    /// The names of the fields at the root of an operation, those of fragments included: each fragment
+    /// is looked into once, however often it is spread.
     pub fn roots<'d>(&'d self, operation: &'d OperationDefinition) -> Vec<&'d Name> {
         let mut names = Vec::new();
-        self.collect_roots(&operation.selection_set.node, &mut names);
+        self.collect_roots(&operation.selection_set.node, &mut names, &mut HashSet::new());
         names
     }
 
-    fn collect_roots<'d>(&'d self, set: &'d SelectionSet, names: &mut Vec<&'d Name>) {
+    fn collect_roots<'d>(&'d self, set: &'d SelectionSet, names: &mut Vec<&'d Name>, seen: &mut HashSet<&'d str>) {
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => names.push(&field.node.name.node),
-                Selection::InlineFragment(inline) => self.collect_roots(&inline.node.selection_set.node, names),
+                Selection::InlineFragment(inline) => self.collect_roots(&inline.node.selection_set.node, names, seen),
                 Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = self.parsed.fragments.get(&spread.node.fragment_name.node) {
-                        self.collect_roots(&fragment.node.selection_set.node, names);
+                    let name = &spread.node.fragment_name.node;
+                    if let Some(fragment) = self.parsed.fragments.get(name)
+                        && seen.insert(name)
+                    {
+                        self.collect_roots(&fragment.node.selection_set.node, names, seen);
                     }
                 }
             }
@@ -123,8 +127,8 @@ fn unreadable(error: parser::Error, limits: &Limits) -> Refused {
 /// What a selection comes to once every fragment is in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Size {
-    /// Fields.
-    fields: usize,
+    /// Fields and fragments: whatever is gone through one by one.
+    selections: usize,
     /// Fields of the first level.
     roots: usize,
     /// Aliases.
@@ -149,7 +153,7 @@ impl Size {
     /// Puts two selections side by side.
     fn beside(self, other: Self) -> Self {
         Self {
-            fields: self.fields.saturating_add(other.fields),
+            selections: self.selections.saturating_add(other.selections),
             roots: self.roots.saturating_add(other.roots),
             aliases: self.aliases.saturating_add(other.aliases),
             directives: self.directives.saturating_add(other.directives),
@@ -164,7 +168,12 @@ impl Size {
 
     /// One level down, in a fragment.
     fn within(self, directives: usize) -> Self {
-        Self { levels: self.levels + 1, directives: self.directives.saturating_add(directives), ..self }
+        Self {
+            selections: self.selections.saturating_add(1),
+            levels: self.levels + 1,
+            directives: self.directives.saturating_add(directives),
+            ..self
+        }
     }
 
     /// One level down, in a field.
@@ -174,7 +183,7 @@ impl Size {
         let inside = usual_length(&field.name.node).saturating_mul(below.inside.saturating_add(1));
         let inside_depth = below.inside_depth + 1;
         Self {
-            fields: below.fields.saturating_add(1),
+            selections: below.selections.saturating_add(1),
             roots: 1,
             aliases: below.aliases.saturating_add(field.alias.is_some().into()),
             directives: below.directives.saturating_add(field.directives.len()),
@@ -189,7 +198,7 @@ impl Size {
 
     fn check(self, limits: &Limits, at: Pos) -> Result<(), Refused> {
         let counts = [
-            (Limit::Fields, self.fields),
+            (Limit::Fields, self.selections),
             (Limit::Aliases, self.aliases),
             (Limit::Directives, self.directives),
             (Limit::Nesting, self.levels),
@@ -221,9 +230,9 @@ fn measure(document: &ExecutableDocument, limits: &Limits) -> Result<(), Refused
         return Err(Refused::excess(Limit::Operations, limits));
     }
     let mut measure = Measure { document, limits, fragments: HashMap::new() };
-    let mut fields = 0_usize;
+    let mut selections = 0_usize;
     for name in document.fragments.keys() {
-        fields = fields.saturating_add(measure.fragment(name, 0)?.fields);
+        selections = selections.saturating_add(measure.fragment(name, Pos::default(), 0)?.selections);
     }
     for (_, operation) in document.operations.iter() {
         let OperationDefinition { selection_set, directives, variable_definitions, .. } = &operation.node;
@@ -234,9 +243,9 @@ fn measure(document: &ExecutableDocument, limits: &Limits) -> Result<(), Refused
         if size.roots > limits.root_fields {
             return Err(Refused::excess(Limit::RootFields, limits).at(operation.pos));
         }
-        fields = fields.saturating_add(size.fields);
+        selections = selections.saturating_add(size.selections);
     }
-    if fields > limits.fields {
+    if selections > limits.fields {
         return Err(Refused::excess(Limit::Fields, limits));
     }
     Ok(())
@@ -273,16 +282,18 @@ impl<'d> Measure<'d> {
                 match self.fragments.get(name) {
                     Some(None) => return Err(circle(name).at(spread.pos)),
                     Some(Some(size)) => *size,
-                    None => self.fragment(name, level)?,
+                    None => self.fragment(name, spread.pos, level)?,
                 }
                 .within(spread.node.directives.len())
             }
         })
     }
 
-    /// A fragment that is not there comes to nothing: validation names it.
-    fn fragment(&mut self, name: &str, level: usize) -> Result<Size, Refused> {
-        let Some((name, fragment)) = self.document.fragments.get_key_value(name) else { return Ok(Size::default()) };
+    /// A fragment that is not there is refused at once: it would come to nothing, however often it is spread.
+    fn fragment(&mut self, name: &str, at: Pos, level: usize) -> Result<Size, Refused> {
+        let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
+            return Err(unknown(name).at(at));
+        };
         if let Some(Some(size)) = self.fragments.get(name.as_str()) {
             return Ok(*size);
         }
@@ -292,6 +303,13 @@ impl<'d> Measure<'d> {
         self.fragments.insert(name, Some(size));
         Ok(size)
     }
+}
+
+fn unknown(name: &str) -> Refused {
+    Refused::malformed(
+        Vec::new(),
+        both!("Le fragment «{name}» n'est pas défini.", "The fragment «{name}» is not defined."),
+    )
 }
 
 fn circle(name: &str) -> Refused {
@@ -324,9 +342,10 @@ mod tests {
 
     #[test]
     fn fragments_are_counted_as_often_as_they_are_spread() {
-        let Size { fields, roots, aliases, directives, depth, levels, .. } =
+        let Size { selections, roots, aliases, directives, depth, levels, .. } =
             sized("{ a { ...F } b: c @x { ...F @y ... on T @z { d } } } fragment F on T @w { e f: g { h } }");
-        assert_eq!((fields, roots, aliases, directives), (9, 2, 3, 5));
+        // Nine fields; two spreads with a fragment behind each, and one fragment without a name.
+        assert_eq!((selections, roots, aliases, directives), (14, 2, 3, 5));
         // a, the spread, its fragment's f, h: an inner set is a level, a spread is one too.
         assert_eq!((depth, levels), (3, 5));
     }
@@ -354,6 +373,37 @@ mod tests {
         let begun = std::time::Instant::now();
         assert_eq!(limit_of(&text, &Limits::default()), Some(Limit::Fields));
         assert!(begun.elapsed().as_millis() < 200);
+    }
+
+    #[test]
+    fn a_fragment_that_is_not_there_is_refused_at_once() {
+        let bomb = |last: &str| {
+            let spreads = |n: usize| format!("...F{n} ").repeat(10);
+            let chain: String = (0..20).map(|n| format!("fragment F{n} on T {{ {} }} ", spreads(n + 1))).collect();
+            format!("{{ ...F0 }} {chain} fragment F20 on T {{ {last} }}")
+        };
+        let begun = std::time::Instant::now();
+        assert!(message_of(&bomb("...Missing")).contains("«Missing» is not defined"));
+        assert!(message_of("{ a } fragment F on T { ...Missing }").contains("not defined"));
+        assert!(limit_of(&bomb("a"), &Limits { tokens: 10_000, ..Limits::default() }) == Some(Limit::Fields));
+        assert!(begun.elapsed().as_millis() < 500);
+    }
+
+    #[test]
+    fn every_spread_counts() {
+        let text = format!("{{ {} }} fragment F on T {{ a }}", "...F ".repeat(20));
+        let limits = |fields| Limits { fields, ..Limits::default() };
+        // Each is a spread, a fragment and a field, and the fragment is measured for itself too.
+        assert_eq!(limit_of(&text, &limits(61)), Some(Limit::Fields));
+        assert_eq!(limit_of(&text, &limits(62)), None);
+    }
+
+    #[test]
+    fn roots_are_looked_for_once_in_each_fragment() {
+        let chain: String = (0..40).map(|n| format!("fragment F{n} on T {{ ...F{m} ...F{m} }} ", m = n + 1)).collect();
+        let parsed = parse_query(format!("{{ ...F0 }} {chain} fragment F40 on T {{ a }}")).unwrap();
+        let document = Document { parsed, tokens: 0 };
+        assert_eq!(document.roots(document.operation(None).unwrap()), ["a"]);
     }
 
     #[test]

@@ -2,6 +2,44 @@
 
 use std::borrow::Cow;
 
+/// Counts the values in JSON text, those in lists and objects included, without reading any: what it says
+/// of malformed text is worth nothing, and does no harm.
+pub(super) fn values(json: &[u8]) -> usize {
+    let (mut values, mut place) = (0_usize, 0);
+    while let Some(byte) = json.get(place) {
+        place += 1;
+        match byte {
+            b'"' => {
+                values += 1;
+                place = end_of_string(json, place);
+            }
+            b'[' | b'{' => values += 1,
+            // What stood before it was a name.
+            b':' => values = values.saturating_sub(1),
+            b' ' | b'\t' | b'\n' | b'\r' | b',' | b']' | b'}' => {}
+            _ => {
+                values += 1;
+                let rest = &json[place..];
+                place += rest.iter().position(|byte| b",]}: \t\n\r\"[{".contains(byte)).unwrap_or(rest.len());
+            }
+        }
+    }
+    values
+}
+
+/// Behind the end of a string that began before a place.
+fn end_of_string(json: &[u8], mut place: usize) -> usize {
+    while let Some(byte) = json.get(place) {
+        place += 1;
+        match byte {
+            b'"' => break,
+            b'\\' => place += 1,
+            _ => {}
+        }
+    }
+    place
+}
+
 /// Escapes of half a character (`\uD800` to `\uDFFF` without their other half) are turned into NUL,
 /// which is refused later with the path to it; JSON's reader knows only the line and the column.
 pub(super) fn without_half_characters(json: &[u8]) -> Cow<'_, [u8]> {
@@ -37,6 +75,23 @@ mod tests {
 
     fn cleaned(json: &str) -> String {
         String::from_utf8(without_half_characters(json.as_bytes()).into_owned()).unwrap()
+    }
+
+    #[test]
+    fn values_are_counted_and_names_are_not() {
+        for (json, count) in [
+            ("1", 1),
+            (r#""a""#, 1),
+            ("[]", 1),
+            ("[1, -2.5e3,true ,null]", 5),
+            (r#"{"a":1,"b" : [{}, "x,y:[{\"]" ]}"#, 5),
+            ("[[],[[]]]", 4),
+        ] {
+            assert_eq!(values(json.as_bytes()), count, "{json}");
+        }
+        for bad in ["\"", "\"\\", "{:", "]]]", "[[[", ""] {
+            assert!(values(bad.as_bytes()) <= bad.len());
+        }
     }
 
     #[test]

@@ -12,36 +12,78 @@ use serde::Deserialize;
 
 use crate::{both, error::Error, i18n::Text};
 
-/// Declares the limits on what a client asks for: setting, default, and what it counts, in both languages.
+/// Declares the limits: on what a client asks for (setting, default, the most it can be set to, and what
+/// it counts, in both languages), and on how long a client may take.
 macro_rules! limits {
-    ($($(#[$doc:meta])+ $variant:ident $setting:ident = $default:expr, $fr:literal / $en:literal;)+) => {
+    (
+        $($(#[$doc:meta])+ $variant:ident $setting:ident = $default:expr, up to $highest:expr, $fr:literal / $en:literal;)+
+        times { $($(#[$time_doc:meta])+ $time:ident = $usual:expr;)+ }
+    ) => {
         /// Limits on requests and connections.
-        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
+        #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Limits {
             $($(#[$doc])+ pub $setting: usize,)+
-            /// Seconds for the headers of a request to arrive, and for a connection to idle.
-            pub header_seconds: u64,
-            /// Seconds for the body of a request to arrive.
-            pub body_seconds: u64,
-            /// Seconds that a client may leave what was sent to it unread.
-            pub unread_seconds: u64,
-            /// Seconds for the first message on a socket to arrive.
-            pub init_seconds: u64,
-            /// Seconds between signs of life on a socket.
-            pub ping_seconds: u64,
+            $($(#[$time_doc])+ pub $time: u64,)+
         }
 
         impl Default for Limits {
             fn default() -> Self {
-                Self {
-                    $($setting: $default,)+
-                    header_seconds: 15,
-                    body_seconds: 30,
-                    unread_seconds: 30,
-                    init_seconds: 10,
-                    ping_seconds: 30,
-                }
+                Self { $($setting: $default,)+ $($time: $usual,)+ }
+            }
+        }
+
+        /// Limits as one source gives them: only what it says.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct SomeLimits {
+            $($(#[$doc])+ pub $setting: Option<usize>,)+
+            $($(#[$time_doc])+ pub $time: Option<u64>,)+
+        }
+
+        impl SomeLimits {
+            /// What variables named `SESAME_LIMITS_…` say.
+            ///
+            /// # Errors
+            /// The name and the value of one that is no number.
+            pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, (&'static str, String)> {
+                let mut limits = Self::default();
+                $(limits.$setting = number(stringify!($setting), &get)?;)+
+                $(limits.$time = number(stringify!($time), &get)?;)+
+                Ok(limits)
+            }
+        }
+
+        impl Limits {
+            /// The names of the settings.
+            pub const NAMES: &[&str] = &[$(stringify!($setting),)+ $(stringify!($time),)+];
+
+            /// Puts the sources together, the first ones winning, and tells for each limit which one won.
+            #[must_use]
+            pub fn resolve(sources: &[&SomeLimits]) -> (Self, Vec<Option<usize>>) {
+                let usual = Self::default();
+                let mut won = Vec::new();
+                let limits = Self {
+                    $($setting: pick(sources, |limits| limits.$setting, usual.$setting, &mut won),)+
+                    $($time: pick(sources, |limits| limits.$time, usual.$time, &mut won),)+
+                };
+                (limits, won)
+            }
+
+            /// The values, in the order of their names.
+            #[must_use]
+            pub fn values(&self) -> Vec<u64> {
+                vec![$(self.$setting as u64,)+ $(self.$time,)+]
+            }
+
+            /// Looks whether the limits protect and let something through: none is nothing, and none is so
+            /// high that it would no longer keep the process from harm.
+            ///
+            /// # Errors
+            /// The first one that does not, with the most that it can be.
+            pub fn check(&self) -> Result<(), Unfit> {
+                $(fit(stringify!($setting), self.$setting as u64, $highest as u64)?;)+
+                $(fit(stringify!($time), self.$time, LONGEST)?;)+
+                Ok(())
             }
         }
 
@@ -80,49 +122,117 @@ macro_rules! limits {
     };
 }
 
+/// The longest that anything may be waited for: a day.
+const LONGEST: u64 = 86_400;
+const KB: usize = 1024;
+const MB: usize = 1024 * KB;
+
+/// A limit that cannot be set so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limits.{name} = {value}: it lies between 1 and {most}")]
+pub struct Unfit {
+    /// Which limit.
+    pub name: &'static str,
+    /// What it was set to.
+    pub value: u64,
+    /// What it can be set to at most.
+    pub most: u64,
+}
+
+const fn fit(name: &'static str, value: u64, most: u64) -> Result<(), Unfit> {
+    if value >= 1 && value <= most { Ok(()) } else { Err(Unfit { name, value, most }) }
+}
+
+fn number<T: std::str::FromStr>(
+    name: &'static str,
+    get: &impl Fn(&str) -> Option<String>,
+) -> Result<Option<T>, (&'static str, String)> {
+    let text = get(&format!("SESAME_LIMITS_{}", name.to_ascii_uppercase()));
+    text.map(|text| text.trim().parse().map_err(|_| (name, text))).transpose()
+}
+
+fn pick<T>(
+    sources: &[&SomeLimits],
+    read: impl Fn(&SomeLimits) -> Option<T>,
+    usual: T,
+    won: &mut Vec<Option<usize>>,
+) -> T {
+    let found = sources.iter().enumerate().find_map(|(place, source)| Some((place, read(source)?)));
+    won.push(found.as_ref().map(|(place, _)| *place));
+    found.map_or(usual, |(_, value)| value)
+}
+
 limits! {
     /// Bytes of a request's body, uploads aside.
-    BodyBytes body_bytes = 1024 * 1024, "octets par requête" / "bytes in a request";
+    BodyBytes body_bytes = MB, up to 64 * MB, "octets par requête" / "bytes in a request";
     /// Bytes of a message on a socket.
-    MessageBytes message_bytes = 1024 * 1024, "octets par message" / "bytes in a message";
+    MessageBytes message_bytes = MB, up to 64 * MB, "octets par message" / "bytes in a message";
+    /// Bytes of an answer.
+    ResponseBytes response_bytes = 16 * MB, up to 1024 * MB, "octets par réponse" / "bytes in an answer";
     /// Bytes of a document's text.
-    DocumentBytes document_bytes = 256 * 1024, "octets dans le document" / "bytes in the document";
+    DocumentBytes document_bytes = 256 * KB, up to 16 * MB, "octets dans le document" / "bytes in the document";
     /// Levels of brackets of every kind, in the text before it is parsed and in the variables; and
-    /// levels of selections, those of fragments included.
-    Nesting nesting = 50, "niveaux d'imbrication" / "levels of nesting";
+    /// levels of selections, those of fragments included. The parser and all that follows it recurse.
+    Nesting nesting = 50, up to 100, "niveaux d'imbrication" / "levels of nesting";
     /// Words, numbers, strings and signs in a document.
-    Tokens tokens = 5_000, "éléments lexicaux dans le document" / "tokens in the document";
+    Tokens tokens = 5_000, up to 200_000, "éléments lexicaux dans le document" / "tokens in the document";
     /// Characters of a name or a number.
-    NameLength name_length = 200, "caractères dans un nom ou un nombre" / "characters in a name or a number";
+    NameLength name_length = 200, up to 10_000, "caractères dans un nom ou un nombre" / "characters in a name or a number";
     /// Bytes of one string, in the document or in the variables.
-    StringBytes string_bytes = 256 * 1024, "octets dans un texte" / "bytes in a string";
+    StringBytes string_bytes = 256 * KB, up to 16 * MB, "octets dans un texte" / "bytes in a string";
     /// Operations in a document, of which one is run.
-    Operations operations = 50, "opérations dans le document" / "operations in the document";
+    Operations operations = 50, up to 1_000, "opérations dans le document" / "operations in the document";
     /// Fields at the root of an operation.
-    RootFields root_fields = 50, "champs à la racine" / "fields at the root";
-    /// Fields after every fragment is put in its place.
-    Fields fields = 10_000, "champs, fragments développés" / "fields once the fragments are expanded";
+    RootFields root_fields = 50, up to 1_000, "champs à la racine" / "fields at the root";
+    /// Fields and fragments after every fragment is put in its place.
+    Fields fields = 10_000, up to 200_000,
+        "champs et fragments, fragments développés" / "fields and fragments once the fragments are expanded";
     /// Aliases, fragments developed.
-    Aliases aliases = 500, "alias" / "aliases";
+    Aliases aliases = 500, up to 20_000, "alias" / "aliases";
     /// Directives, fragments developed.
-    Directives directives = 200, "directives" / "directives";
+    Directives directives = 200, up to 20_000, "directives" / "directives";
     /// Levels of fields.
-    Depth depth = 20, "niveaux de champs" / "levels of fields";
+    Depth depth = 20, up to 100, "niveaux de champs" / "levels of fields";
     /// Levels of fields under `__schema` and `__type`.
-    IntrospectionDepth introspection_depth = 25,
+    IntrospectionDepth introspection_depth = 25, up to 100,
         "niveaux de champs d'introspection" / "levels of introspection fields";
     /// What is asked of the schema about itself: fields, times the usual length of the lists they are in.
-    Introspection introspection = 500_000, "champs d'introspection" / "introspection fields";
+    Introspection introspection = 500_000, up to 50_000_000, "champs d'introspection" / "introspection fields";
     /// What an operation costs: its fields, each as often as its page sizes say, and the values given to them.
-    Complexity complexity = 20_000, "champs et valeurs, pages comprises" / "fields and values, pages included";
+    Complexity complexity = 20_000, up to 2_000_000,
+        "champs et valeurs, pages comprises" / "fields and values, pages included";
     /// Values in the variables, those in lists and objects included.
-    Values values = 50_000, "valeurs dans les variables" / "values in the variables";
+    Values values = 50_000, up to 2_000_000, "valeurs dans les variables" / "values in the variables";
     /// Seconds that a query or a mutation may take.
-    Seconds seconds = 30, "secondes" / "seconds";
+    Seconds seconds = 30, up to 3_600, "secondes" / "seconds";
     /// Sockets of one person.
-    Sockets sockets = 64, "connexions par personne" / "sockets of one person";
+    Sockets sockets = 64, up to 100_000, "connexions par personne" / "sockets of one person";
     /// Operations that run on one socket at the same time.
-    SocketOperations socket_operations = 100, "opérations simultanées par connexion" / "operations at a time on one socket";
+    SocketOperations socket_operations = 100, up to 10_000,
+        "opérations simultanées par connexion" / "operations at a time on one socket";
+    /// Connections in all, sockets included.
+    Connections connections = 50_000, up to 1_000_000, "connexions" / "connections";
+    /// Connections from one address; behind a proxy all come from the proxy's.
+    AddressConnections address_connections = 20_000, up to 1_000_000,
+        "connexions par adresse" / "connections from one address";
+    /// Sockets on which nobody is signed in yet, in all.
+    WaitingSockets waiting_sockets = 10_000, up to 1_000_000,
+        "connexions en attente d'identification" / "sockets not signed in yet";
+    /// Sockets from one address on which nobody is signed in yet.
+    AddressWaitingSockets address_waiting_sockets = 5_000, up to 1_000_000,
+        "connexions en attente d'identification par adresse" / "sockets from one address not signed in yet";
+    times {
+        /// Seconds for the headers of a request to arrive, and for a connection to idle.
+        header_seconds = 15;
+        /// Seconds for the body of a request to arrive.
+        body_seconds = 30;
+        /// Seconds that a client may leave what was sent to it unread, or take to read it byte by byte.
+        unread_seconds = 30;
+        /// Seconds for the first message on a socket to arrive.
+        init_seconds = 10;
+        /// Seconds between signs of life on a socket.
+        ping_seconds = 30;
+    }
 }
 
 /// Why a request is not run.
@@ -238,9 +348,28 @@ mod tests {
 
     #[test]
     fn each_limit_is_a_setting() {
-        let limits: Limits = toml::from_str("tokens = 7\nping_seconds = 1").unwrap();
-        assert_eq!((limits.tokens, limits.ping_seconds), (7, 1));
+        let file: SomeLimits = toml::from_str("tokens = 7\nping_seconds = 1").unwrap();
+        assert!(toml::from_str::<SomeLimits>("token = 7").is_err());
+        let environment = SomeLimits::from_variables(|name| match name {
+            "SESAME_LIMITS_TOKENS" => Some(" 9 ".into()),
+            "SESAME_LIMITS_BODY_SECONDS" => Some("3".into()),
+            _ => None,
+        });
+        let (limits, won) = Limits::resolve(&[&environment.unwrap(), &file]);
+        assert_eq!((limits.tokens, limits.ping_seconds, limits.body_seconds), (9, 1, 3));
         assert_eq!(limits.depth, Limits::default().depth);
-        assert!(toml::from_str::<Limits>("token = 7").is_err());
+        let won_by = |name| won[Limits::NAMES.iter().position(|known| *known == name).unwrap()];
+        assert_eq!((won_by("tokens"), won_by("ping_seconds"), won_by("depth")), (Some(0), Some(1), None));
+        let wrong = SomeLimits::from_variables(|name| (name == "SESAME_LIMITS_DEPTH").then(|| "deep".into()));
+        assert_eq!(wrong, Err(("depth", "deep".into())));
+    }
+
+    #[test]
+    fn no_limit_can_be_set_so_that_it_protects_nothing() {
+        assert_eq!(Limits::default().check(), Ok(()));
+        let unfit = Limits { nesting: 100_000, ..Limits::default() }.check().unwrap_err();
+        assert_eq!((unfit.name, unfit.most), ("nesting", 100));
+        assert!(Limits { ping_seconds: 0, ..Limits::default() }.check().is_err());
+        assert!(Limits { depth: 0, ..Limits::default() }.check().is_err());
     }
 }

@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use ::entity::vocabulary::Language;
-use async_graphql::{PathSegment, Request, Response, ServerError, Value, Variables, parser::types::OperationType};
+use async_graphql::{
+    Name, PathSegment, Request, Response, ServerError, Value, Variables,
+    parser::{parse_query, types::OperationType},
+};
 use futures_util::{FutureExt, Stream, StreamExt};
+use sea_orm::DbErr;
 use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
 
 use super::{
@@ -23,6 +27,10 @@ use crate::{
     op::Op,
 };
 
+/// Values in a request beside its variables: its own parts.
+const PARTS: usize = 16;
+/// How long a commit may take that is under way when the time of its request ends.
+const LAST_COMMIT: Duration = Duration::from_secs(10);
 /// Most errors in one answer: who makes a thousand mistakes sees enough of them.
 const MOST_ERRORS: usize = 50;
 
@@ -50,11 +58,20 @@ impl Incoming {
         self.query.is_some()
     }
 
+    /// Whether it is an operation that changes something, as far as its text can be read.
+    pub(super) fn is_mutation(&self, limits: &Limits) -> bool {
+        let text = self.query.as_deref().filter(|text| text.contains("mutation"));
+        text.is_some_and(|text| is_mutation(text, self.name.as_deref().filter(|name| !name.is_empty()), limits))
+    }
+
     /// Reads what was sent as JSON.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
-    pub(super) fn from_json(json: &[u8]) -> Result<Self, Refused> {
+    /// What is wrong with it, in words; or that it holds too many values, before it is read.
+    pub(super) fn from_json(json: &[u8], limits: &Limits) -> Result<Self, Refused> {
+        if has_too_many_values(json, limits) {
+            return Err(Refused::excess(Limit::Values, limits));
+        }
         if json.trim_ascii_start().first() == Some(&b'[') {
             return Err(Refused::malformed(
                 vec!["body".into()],
@@ -66,6 +83,12 @@ impl Incoming {
         }
         serde_json::from_slice(&super::json::without_half_characters(json)).map_err(|error| unreadable(&error))
     }
+}
+
+/// Whether a request in JSON holds more values than its variables may. In memory a value takes thirty times
+/// what it takes as text.
+pub(super) fn has_too_many_values(json: &[u8], limits: &Limits) -> bool {
+    super::json::values(json) > limits.values.saturating_add(PARTS)
 }
 
 /// What JSON's reader says of a body or a message.
@@ -108,8 +131,12 @@ impl Operation {
             )
         })?;
         let document = documents.read(&text, limits, caller.is_some())?;
-        check_variables(&variables, limits)?;
         let operation = document.operation(name.as_deref())?;
+        let mut variables = variables;
+        // What nobody declared nobody reads: it is not even kept.
+        let is_declared = |name: &Name| operation.variable_definitions.iter().any(|it| it.node.name.node == *name);
+        variables.retain(|name, _| is_declared(name));
+        check_variables(&variables, limits)?;
         if caller.is_none() && !is_public(app, &document, operation) {
             return Err(Refused::unauthenticated());
         }
@@ -140,12 +167,24 @@ pub(super) struct Answer {
     pub(super) response: Response,
     /// Whether it was run; otherwise nothing of it was, and the answer has no `data`.
     pub(super) ran: bool,
+    /// Whether a resolver panicked.
+    pub(super) is_broken: bool,
 }
 
 impl Answer {
     /// An operation that is not run.
     pub(super) fn refused(error: ServerError) -> Self {
-        Self { response: Response::from_errors(vec![error]), ran: false }
+        Self { response: Response::from_errors(vec![error]), ran: false, is_broken: false }
+    }
+
+    /// An operation that was run, and of which nothing but an error is known.
+    fn cut(error: ServerError) -> Self {
+        Self { ran: true, ..Self::refused(error) }
+    }
+
+    /// An operation during which a resolver panicked.
+    fn broken(op: &Op) -> Self {
+        Self { is_broken: true, ..Self::cut(plain(Error::defect("a resolver panicked"), op.language, &op.request_id)) }
     }
 
     /// Whether it says that somebody has to sign in.
@@ -187,15 +226,42 @@ pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
     let schema = schema(op);
     let work = schema.execute(graphql::request(operation.request(), op));
     let seconds = u64::try_from(limits.seconds).unwrap_or(u64::MAX);
-    let work = tokio::time::timeout(Duration::from_secs(seconds), AssertUnwindSafe(work).catch_unwind());
-    match work.await {
+    let work = AssertUnwindSafe(work).catch_unwind();
+    tokio::pin!(work);
+    let done = match tokio::time::timeout(Duration::from_secs(seconds), work.as_mut()).await {
+        // What is being committed is not cut, nor is it denied.
+        Err(_elapsed) if op.meter.is_committing() => tokio::time::timeout(LAST_COMMIT, work).await,
+        done => done,
+    };
+    match done {
         Ok(Ok(response)) => told(op, response),
-        Ok(Err(_panic)) => Answer { ran: true, ..Answer::refused(panicked(op)) },
-        Err(_elapsed) => {
-            let error = Refused::excess(Limit::Seconds, limits).into_error(op.language);
-            Answer { ran: true, ..Answer::refused(error) }
-        }
+        Ok(Err(_panic)) => Answer::broken(op),
+        Err(_elapsed) => too_long(op),
     }
+}
+
+/// What is said of an operation that took too long: where it may have written, that this is not known.
+fn too_long(op: &Op) -> Answer {
+    let error = match op.meter.may_have_written() {
+        true => {
+            let error = Error::Uncertain(DbErr::Custom("the time of the request ended".into()));
+            plain(error, op.language, &op.request_id)
+        }
+        false => Refused::excess(Limit::Seconds, &op.app.settings.limits).into_error(op.language),
+    };
+    Answer::cut(error)
+}
+
+/// What is said of an answer that is too large to be sent. It was made nonetheless: what was written stays.
+pub(super) fn too_large(op: &Op) -> Answer {
+    Answer::cut(Refused::excess(Limit::ResponseBytes, &op.app.settings.limits).into_error(op.language))
+}
+
+fn is_mutation(text: &str, name: Option<&str>, limits: &Limits) -> bool {
+    let parsed = super::scan::scan(text, limits).ok().and_then(|_| parse_query(text).ok());
+    let Some(parsed) = parsed else { return false };
+    let document = Document { parsed, tokens: 0 };
+    document.operation(name).is_ok_and(|operation| operation.ty == OperationType::Mutation)
 }
 
 /// Follows a subscription. The stream ends with the caller's interest in it: drop it then.
@@ -209,7 +275,7 @@ pub(super) fn follow(
     let events = AssertUnwindSafe(schema(&op).execute_stream(request)).catch_unwind();
     events.map(move |event| match event {
         Ok(response) => told(&op, response),
-        Err(_panic) => Answer { ran: true, ..Answer::refused(panicked(&op)) },
+        Err(_panic) => Answer::broken(&op),
     })
 }
 
@@ -224,10 +290,6 @@ pub(super) fn revalidate(op: &Arc<Op>, operation: &Operation) -> Result<(), Answ
     refused.map_or(Ok(()), |response| Err(told(op, response)))
 }
 
-fn panicked(op: &Op) -> ServerError {
-    plain(Error::defect("a resolver panicked"), op.language, &op.request_id)
-}
-
 /// An error of the whole request.
 pub(super) fn plain(error: Error, language: Language, request_id: &str) -> ServerError {
     let error = error.into_graphql(language, request_id);
@@ -239,6 +301,7 @@ pub(super) fn plain(error: Error, language: Language, request_id: &str) -> Serve
 fn told(op: &Op, mut response: Response) -> Answer {
     let ran = !(response.data == Value::Null && response.errors.iter().all(|e| e.path.is_empty()))
         || response.errors.is_empty();
+    graphql::completion::complete_root(&mut response);
     response.errors.truncate(MOST_ERRORS);
     for error in &mut response.errors {
         if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
@@ -251,7 +314,7 @@ fn told(op: &Op, mut response: Response) -> Answer {
             *error = ServerError { locations: std::mem::take(&mut error.locations), path: path(error), ..hidden };
         }
     }
-    Answer { response, ran }
+    Answer { response, ran, is_broken: false }
 }
 
 fn path(error: &mut ServerError) -> Vec<PathSegment> {

@@ -13,7 +13,13 @@ use tokio::{
 };
 use tower::Service;
 
-use super::{Life, limits::Limits, patient::Patient, router};
+use super::{
+    Life,
+    gate::{Full, Gate, Ticket},
+    limits::{Limit, Limits},
+    patient::Patient,
+    router,
+};
 use crate::app::{App, Background};
 
 /// How long requests and sockets may take to end (K-3).
@@ -22,6 +28,8 @@ const LAST_WORDS: Duration = Duration::from_secs(9);
 const BREATH: Duration = Duration::from_millis(200);
 /// Most bytes of a request's headers.
 const HEADERS: usize = 64 * 1024;
+/// Bytes a second at which an answer must be read at least.
+const SLOWEST: u64 = 256;
 
 /// A server that answers.
 #[derive(Debug)]
@@ -43,8 +51,7 @@ impl Serving {
         let (ends, life) = watch::channel(false);
         let life = Life::new(life);
         let background = app.start();
-        let limits = app.settings.limits.clone();
-        let task = tokio::spawn(serve(listener, router(app, life.clone()), life, limits));
+        let task = tokio::spawn(serve(app, listener, life));
         Ok(Self { address, ends, task, _background: background })
     }
 
@@ -60,9 +67,16 @@ impl Serving {
     }
 }
 
-async fn serve(listener: TcpListener, router: Router, mut life: Life, limits: Limits) {
+async fn serve(app: Arc<App>, listener: TcpListener, mut life: Life) {
+    // Whoever is answered may follow events from then on: where the feed begins is known first.
+    tokio::select! {
+        () = life.end() => return,
+        () = app.outbox.started() => {}
+    }
     let mut connections = JoinSet::new();
-    let limits = Arc::new(limits);
+    let limits = Arc::new(app.settings.limits.clone());
+    let gate = Gate::new(limits.connections, limits.address_connections);
+    let router = router(app, life.clone());
     loop {
         let accepted = tokio::select! {
             () = life.end() => break,
@@ -70,9 +84,13 @@ async fn serve(listener: TcpListener, router: Router, mut life: Life, limits: Li
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                connections.spawn(connection(stream, peer, router.clone(), life.clone(), limits.clone()));
-            }
+            Ok((stream, peer)) => match gate.enter(Some(peer.ip())) {
+                Ok(ticket) => {
+                    let ticket = Arc::new(ticket);
+                    connections.spawn(connection(stream, peer, ticket, router.clone(), life.clone(), limits.clone()));
+                }
+                Err(full) => turn_away(&stream, peer, full, &limits),
+            },
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot take connections");
@@ -92,19 +110,46 @@ async fn serve(listener: TcpListener, router: Router, mut life: Life, limits: Li
     }
 }
 
+/// There are too many connections: says so, where the other end takes it at once, and closes.
+fn turn_away(stream: &TcpStream, peer: SocketAddr, full: Full, limits: &Limits) {
+    let limit = match full {
+        Full::All => Limit::Connections,
+        Full::OfOne => Limit::AddressConnections,
+    };
+    let text = format!("too many connections: at most {} ({})\n", limit.most(limits), limit.name());
+    tracing::warn!(%peer, limit = limit.name(), "a connection is turned away");
+    let length = text.len();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 5\r\n\
+         content-type: text/plain\r\ncontent-length: {length}\r\n\r\n{text}"
+    );
+    if let Err(error) = stream.try_write(answer.as_bytes()) {
+        tracing::debug!(%error, "and does not hear why");
+    }
+}
+
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// One connection, until it ends or becomes a socket.
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, mut life: Life, limits: Arc<Limits>) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    ticket: Arc<Ticket>,
+    router: Router,
+    mut life: Life,
+    limits: Arc<Limits>,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small messages may be held back");
     }
-    let stream = TokioIo::new(Patient::new(stream, Duration::from_secs(limits.unread_seconds)));
+    let stream = TokioIo::new(Patient::new(stream, Duration::from_secs(limits.unread_seconds), SLOWEST));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        // A socket outlives this task: it keeps its place itself.
+        request.extensions_mut().insert(ticket.clone());
         answer(router.clone(), request.map(Body::new))
     });
     let connection = http1::Builder::new()

@@ -11,7 +11,7 @@
 //! that are no longer valid end with an `error` before any of the others sees the new rights.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -21,7 +21,7 @@ use ::entity::vocabulary::Language;
 use async_graphql::parser::types::OperationType;
 use axum::{
     extract::{
-        State,
+        Extension, State,
         ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, StatusCode, header},
@@ -30,7 +30,7 @@ use axum::{
 use futures_util::{
     FutureExt, SinkExt, Stream, StreamExt,
     future::{AbortHandle, BoxFuture, abortable},
-    stream::{BoxStream, FuturesUnordered},
+    stream::{self, BoxStream, FuturesUnordered},
 };
 use serde_json::{Map, Value, json};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -41,6 +41,7 @@ use self::{
 };
 use super::{
     Life, Peer, Server, address, bearer_token,
+    gate::{Full, Ticket},
     limits::Limit,
     operation::{Answer, Incoming, Operation, beyond, follow, plain, revalidate, run},
     request_id, spoken,
@@ -66,6 +67,11 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Pause before a database that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(1);
+/// Renewals that may wait for the one that is looked at.
+const MOST_RENEWALS: usize = 16;
+/// How long a socket may go on under a token that has expired while the database cannot say whether the
+/// next one is good.
+const GRACE: Duration = Duration::from_secs(60);
 /// After so many pings without any word from the other end it is gone.
 const SILENCE: u32 = 3;
 
@@ -73,6 +79,7 @@ const SILENCE: u32 = 3;
 pub(super) async fn open(
     State(server): State<Arc<Server>>,
     peer: Peer,
+    place: Option<Extension<Arc<Ticket>>>,
     headers: HeaderMap,
     upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -85,25 +92,50 @@ pub(super) async fn open(
     if !is_of_this_host(&headers) {
         return (StatusCode::FORBIDDEN, "a page of another origin\n").into_response();
     }
-    if upgrade.selected_protocol().is_none() {
-        return (StatusCode::BAD_REQUEST, "the subprotocol is graphql-transport-ws\n").into_response();
-    }
     if server.life.is_ending() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response();
     }
-    let most = server.app.settings.limits.message_bytes;
+    let limits = &server.app.settings.limits;
+    let most = limits.message_bytes;
+    let waiting = match server.waiting.enter(address(&peer)) {
+        Ok(ticket) => ticket,
+        Err(full) => {
+            let limit = if full == Full::All { Limit::WaitingSockets } else { Limit::AddressWaitingSockets };
+            let text =
+                format!("too many sockets wait for somebody to sign in: {} ({})\n", limit.most(limits), limit.name());
+            return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], text).into_response();
+        }
+    };
+    let speaks_another = upgrade.selected_protocol().is_none();
     let asked = Asked {
         language: spoken(&headers),
         address: address(&peer),
         request_id: request_id(&headers).into(),
+        waiting: Some(waiting),
+        _place: place.map(|Extension(ticket)| ticket),
         _counted: Counted::new(server.life.clone()),
     };
-    upgrade
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
-        .max_message_size(most)
-        .max_frame_size(most)
-        .on_upgrade(move |socket| Conversation::new(server, asked).hold(socket))
+    upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_message_size(most).max_frame_size(most).on_upgrade(
+        move |socket| async move {
+            if speaks_another {
+                close(socket, &Close::not_acceptable()).await;
+            } else {
+                Conversation::new(server, asked).hold(socket).await;
+            }
+        },
+    )
+}
+
+/// Closes a socket on which nothing is said.
+async fn close(mut socket: WebSocket, close: &Close) {
+    let farewell = async {
+        socket.send(close.frame()).await?;
+        while let Some(frame) = socket.recv().await {
+            frame?;
+        }
+        Ok::<(), axum::Error>(())
+    };
+    let _gone_or_late = timeout(FAREWELL, farewell).await;
 }
 
 /// A page of another site must not speak for whoever looks at it (K-11).
@@ -119,6 +151,9 @@ struct Asked {
     language: Option<Language>,
     address: Option<IpAddr>,
     request_id: Arc<str>,
+    /// Held until somebody is signed in.
+    waiting: Option<Ticket>,
+    _place: Option<Arc<Ticket>>,
     _counted: Counted,
 }
 
@@ -196,6 +231,8 @@ enum What {
     Event(Answer, Events),
     /// A subscription is over.
     Ended,
+    /// A subscription is over because it failed.
+    Failed(Answer),
 }
 
 /// How a conversation ends.
@@ -251,6 +288,12 @@ struct Conversation {
     proof: Option<BoxFuture<'static, Proven>>,
     /// Whether the rights changed while a proof was under way.
     again: bool,
+    /// Tokens to be looked at behind the one that is.
+    renewals: VecDeque<Arc<str>>,
+    /// The token of a renewal that is looked at now.
+    renewing: Option<Arc<str>>,
+    /// Since when the token has expired while the next one cannot be looked at.
+    expired_since: Option<Instant>,
     operations: HashMap<Arc<str>, Running>,
     running: FuturesUnordered<BoxFuture<'static, Option<Step>>>,
     serial: u64,
@@ -277,6 +320,9 @@ impl Conversation {
             session: None,
             proof: None,
             again: false,
+            renewals: VecDeque::new(),
+            renewing: None,
+            expired_since: None,
             operations: HashMap::new(),
             running: FuturesUnordered::new(),
             serial: 0,
@@ -353,23 +399,36 @@ impl Conversation {
             Happened::Called => self.look_again(),
             Happened::Ends => {
                 self.schedule.end_by = Some(Instant::now() + LAST_WORDS);
+                self.complete_subscriptions();
                 None
             }
             Happened::Due => self.tick(Instant::now()),
         }
     }
 
-    /// When the server ends, what runs may finish; subscriptions would go on for ever.
+    /// When the server ends, subscriptions do, behind what they have told; what runs may finish.
+    fn complete_subscriptions(&mut self) {
+        let is_one = |running: &Running| running.following.is_some();
+        let ids: Vec<_> =
+            self.operations.iter().filter(|(_, running)| is_one(running)).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            if let Some(running) = self.operations.get(&id) {
+                running.abort.abort();
+            }
+            self.conclude(&id, message::complete(&id));
+        }
+    }
+
     fn finish(&self) -> Option<End> {
         let end_by = self.schedule.end_by?;
-        let is_done = self.operations.values().all(|running| running.following.is_some()) && self.outgoing.is_idle();
+        let is_done = self.operations.is_empty() && self.outgoing.is_idle();
         (is_done || Instant::now() >= end_by).then(|| Close::going_away().into())
     }
 
     fn receive(&mut self, frame: Option<std::result::Result<Message, axum::Error>>) -> Option<End> {
         self.schedule.heard_at = Instant::now();
         match frame {
-            Some(Ok(Message::Text(text))) => match Said::read(&text) {
+            Some(Ok(Message::Text(text))) => match Said::read(&text, &self.server.app.settings.limits) {
                 Ok(said) => self.hear(said),
                 Err(close) => Some(close.into()),
             },
@@ -378,6 +437,7 @@ impl Conversation {
             Some(Ok(Message::Close(_))) => Some(End::Closed),
             None => Some(End::Gone),
             Some(Err(error)) if is_too_big(&error) => Some(Close::too_big().into()),
+            Some(Err(error)) if is_no_text(&error) => Some(Close::no_text().into()),
             Some(Err(_)) => Some(Close::protocol().into()),
         }
     }
@@ -388,6 +448,7 @@ impl Conversation {
             Said::Ping(payload) => self.ping(&payload),
             Said::Pong => None,
             Said::Subscribe { id, incoming } => self.subscribe(id.into(), incoming),
+            Said::TooMuch { id } => self.refuse(&id),
             Said::Complete { id } => {
                 self.cancel(&id);
                 None
@@ -405,18 +466,51 @@ impl Conversation {
         None
     }
 
-    /// A ping is answered at once; one that brings another token, when that is proven.
+    /// A ping is answered at once; one that brings another token, when that is proven: one after the other.
     fn ping(&mut self, payload: &Map<String, Value>) -> Option<End> {
-        match token(payload).filter(|_| self.session.is_some()) {
-            Some(token) => self.prove(Purpose::Renew, token.into()),
+        match token(payload).filter(|_| self.session.is_some() && self.renewals.len() < MOST_RENEWALS) {
+            Some(token) => {
+                self.renewals.push_back(token.into());
+                self.go_on();
+            }
             None => self.outgoing.push(None, message::pong(None)),
         }
         None
     }
 
+    /// Looks at the next token that waits, or at the present one again where that is due.
+    fn go_on(&mut self) {
+        if self.proof.is_some() || self.is_renewing() {
+            return;
+        }
+        if let Some(token) = self.renewals.pop_front() {
+            self.prove(Purpose::Renew, token);
+        } else if std::mem::take(&mut self.again) {
+            self.look_again();
+        }
+    }
+
+    /// Whether a renewal waits for the database.
+    fn is_renewing(&self) -> bool {
+        matches!(self.schedule.retry, Some((_, Purpose::Renew, _)))
+    }
+
+    /// Answers an operation whose request holds too much to be read.
+    fn refuse(&mut self, id: &str) -> Option<End> {
+        let Some(session) = &self.session else { return Some(Close::unauthorized().into()) };
+        if self.operations.contains_key(id) {
+            return Some(Close::exists(id).into());
+        }
+        let answer = beyond(Limit::Values, &self.server.app.settings.limits, session.language);
+        self.outgoing.push(None, message::error(id, &answer.response.errors));
+        None
+    }
+
     fn prove(&mut self, purpose: Purpose, token: Arc<str>) {
         let app = self.server.app.clone();
-        self.schedule.retry = None;
+        // Who looked at the present token again does so behind the next one.
+        self.again |= self.schedule.retry.take().is_some() && !matches!(purpose, Purpose::Again);
+        self.renewing = matches!(purpose, Purpose::Renew).then(|| token.clone());
         self.proof = Some(Box::pin(async move {
             let caller = identity::authenticate(&app, &token).await;
             Proven { purpose, token, caller }
@@ -425,7 +519,7 @@ impl Conversation {
 
     fn look_again(&mut self) -> Option<End> {
         match &self.session {
-            Some(session) if self.proof.is_none() => {
+            Some(session) if self.proof.is_none() && !self.is_renewing() => {
                 let token = session.token.clone();
                 self.prove(Purpose::Again, token);
             }
@@ -436,6 +530,7 @@ impl Conversation {
 
     fn proven(&mut self, proven: Proven) -> Option<End> {
         let Proven { purpose, token, caller } = proven;
+        self.renewing = None;
         let caller = match caller {
             Ok(caller) => caller,
             Err(Error::Unauthenticated) => return Some(self.disproved(purpose).into()),
@@ -458,8 +553,8 @@ impl Conversation {
                 None
             }
         };
-        if end.is_none() && std::mem::take(&mut self.again) {
-            return self.look_again();
+        if end.is_none() {
+            self.go_on();
         }
         end
     }
@@ -482,6 +577,7 @@ impl Conversation {
         self.expire(&caller);
         let rights = watch::Sender::new(Some(caller.clone()));
         self.session = Some(Session { caller, token, language, rights, seat });
+        self.asked.waiting = None;
         self.outgoing.push(None, message::ack());
         // What changed before the seat was taken was announced to nobody here.
         self.again = true;
@@ -525,6 +621,7 @@ impl Conversation {
     }
 
     fn expire(&mut self, caller: &Caller) {
+        self.expired_since = None;
         let left = (caller.until - self.server.app.clock.now()).to_std().unwrap_or_default();
         self.schedule.expires_at = Some(Instant::now() + left);
     }
@@ -635,31 +732,59 @@ impl Conversation {
         let Step { id, serial, what } = step;
         let running = self.operations.get_mut(&id).filter(|running| running.serial == serial)?;
         match what {
+            What::Event(answer, _) | What::Failed(answer) | What::Answered(Ok(answer)) if answer.is_broken => {
+                return Some(Close::internal().into());
+            }
             What::Event(answer, events) => {
                 let following = running.following.as_mut()?;
                 if !following.begun && answer.failed() {
                     self.conclude(&id, message::error(&id, &answer.response.errors));
                     return None;
                 }
+                let next = self.next(&id, &answer)?;
+                let following = self.operations.get_mut(&id)?.following.as_mut()?;
                 following.begun = true;
                 following.waiting += 1;
                 following.paused = Some(events);
-                self.outgoing.push(Some(serial), message::next(&id, &answer));
+                self.outgoing.push(Some(serial), next);
                 self.resume();
             }
+            What::Failed(answer) => self.conclude(&id, message::error(&id, &answer.response.errors)),
             What::Ended => self.conclude(&id, message::complete(&id)),
             What::Answered(Ok(answer)) if answer.ran => {
-                self.outgoing.push(Some(serial), message::next(&id, &answer));
+                let next = self.next(&id, &answer)?;
+                self.outgoing.push(Some(serial), next);
                 self.conclude(&id, message::complete(&id));
             }
             What::Answered(Ok(answer)) => self.conclude(&id, message::error(&id, &answer.response.errors)),
             What::Answered(Err(Error::Unauthenticated)) => return Some(self.disproved(Purpose::Again).into()),
+            // A panic, or a fault that no database and no caller explains.
+            What::Answered(Err(error @ Error::Internal(_))) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an operation failed");
+                return Some(Close::internal().into());
+            }
             What::Answered(Err(error)) => {
                 let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
                 let error = plain(error, language, &self.name(serial));
                 self.conclude(&id, message::error(&id, &[error]));
             }
         }
+        None
+    }
+
+    /// An answer as a message; one that is too large ends its operation with an error.
+    fn next(&mut self, id: &str, answer: &Answer) -> Option<Message> {
+        let message = message::next(id, answer);
+        let limits = &self.server.app.settings.limits;
+        if outgoing::size(&message) <= limits.response_bytes {
+            return Some(message);
+        }
+        let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
+        let answer = beyond(Limit::ResponseBytes, limits, language);
+        if let Some(running) = self.operations.get(id) {
+            running.abort.abort();
+        }
+        self.conclude(id, message::error(id, &answer.response.errors));
         None
     }
 
@@ -710,7 +835,11 @@ impl Conversation {
         if self.schedule.expires_at.is_some_and(|at| now >= at) {
             let caller = self.session.as_ref().map(|session| session.caller.clone())?;
             if caller.until <= self.server.app.clock.now() {
-                return Some(self.disproved(Purpose::Again).into());
+                if !self.may_yet_be_renewed(&caller, now) {
+                    return Some(self.disproved(Purpose::Again).into());
+                }
+                self.schedule.expires_at = Some(now + RETRY);
+                return None;
             }
             // The clock runs more slowly than the machine's.
             self.expire(&caller);
@@ -720,6 +849,21 @@ impl Conversation {
             return self.show_life(now);
         }
         None
+    }
+
+    /// Whether the next token has come and only the database is missing to look at it. It is away for
+    /// whatever is asked under the old one, too.
+    fn may_yet_be_renewed(&mut self, caller: &Caller, now: Instant) -> bool {
+        let app = &self.server.app;
+        let is_theirs = |token: &Arc<str>| {
+            app.issuer.read(token, app.clock.now()).is_some_and(|bearer| bearer.person == caller.person.id)
+        };
+        let next = match &self.schedule.retry {
+            Some((_, Purpose::Renew, token)) => Some(token),
+            _ => self.renewals.front().or(self.renewing.as_ref()),
+        };
+        let is_coming = next.is_some_and(is_theirs);
+        is_coming && now.duration_since(*self.expired_since.get_or_insert(now)) < GRACE
     }
 
     /// Says that this end lives, asks whether the other does, and looks at the rights: a mandate may have
@@ -748,6 +892,10 @@ trait Frames: Stream<Item = std::result::Result<Message, axum::Error>> {}
 impl<S: Stream<Item = std::result::Result<Message, axum::Error>>> Frames for S {}
 
 /// axum hides what kind of error it was.
+fn is_no_text(error: &axum::Error) -> bool {
+    error.to_string().contains("UTF-8")
+}
+
 fn is_too_big(error: &axum::Error) -> bool {
     error.to_string().starts_with("Space limit exceeded")
 }
@@ -771,9 +919,15 @@ async fn called(session: Option<&Session>) {
 }
 
 async fn next_event(mut events: Events) -> What {
-    match events.next().await {
-        Some(answer) => What::Event(answer, events),
-        None => What::Ended,
+    let Some(answer) = events.next().await else { return What::Ended };
+    if !answer.failed() {
+        return What::Event(answer, events);
+    }
+    // An error that ends the stream is told as one; behind any other, it goes on.
+    match events.next().now_or_never() {
+        Some(None) => What::Failed(answer),
+        Some(Some(another)) => What::Event(answer, stream::once(async { another }).chain(events).boxed()),
+        None => What::Event(answer, events),
     }
 }
 

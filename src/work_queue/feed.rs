@@ -7,8 +7,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    fmt,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +18,6 @@ use ::entity::{
     platform::{event, work_item},
     vocabulary::WorkItemId,
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use parking_lot::Mutex;
 use sea_orm::DbErr;
 use tokio::{
@@ -24,62 +25,14 @@ use tokio::{
     time::Instant,
 };
 
-use super::{
-    moves::Moves,
-    shown::Answers,
-    store,
-    view::{Route, View},
-};
-use crate::{db::Conn, error::Result, outbox};
+use super::{moves::Moves, shown::Answers, store, view::Route};
+use crate::db::Conn;
+pub use crate::outbox::Cursor;
 
 /// How much news a slow follower may leave lying before it has to catch up from the table.
 const BACKLOG: usize = 256;
 /// How long rows that were read for one follower are good for the others.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// A place in the feed: behind one move of one event, as a caller with certain rights saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// Which event and which of its moves.
-    pub(super) place: Place,
-    /// Fingerprint of what waited for the caller.
-    pub(super) view: u32,
-}
-
-/// An event's position, and the place of a move in it.
-pub(super) type Place = (i64, u32);
-
-/// Behind all moves of an event.
-pub(super) const WHOLE: u32 = u32::MAX;
-
-impl Cursor {
-    /// The end of the feed, for somebody for whom a view waits.
-    pub(super) async fn now(conn: &Conn, view: &View) -> Result<Self> {
-        Ok(Self { place: (outbox::last_position(conn).await?, WHOLE), view: view.fingerprint() })
-    }
-
-    /// Reads a cursor; nothing where it is none.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() > 64 {
-            return None;
-        }
-        let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let mut words = plain.split('.');
-        let (position, place) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let view = u32::from_str_radix(words.next()?, 16).ok()?;
-        let cursor = Self { place: (position, place), view };
-        // One text per cursor: what would print otherwise is not one.
-        (position >= 0 && cursor.to_string() == text).then_some(cursor)
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ((position, place), view) = (self.place, self.view);
-        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{position}.{place}.{view:x}")))
-    }
-}
 
 /// What an event moved, with the rows as they are now.
 #[derive(Debug)]
@@ -135,7 +88,11 @@ fn by_id(rows: Vec<work_item::Model>) -> HashMap<WorkItemId, work_item::Model> {
 
 /// Hands news on to those whom it may concern.
 #[derive(Debug, Default)]
-pub struct Hub(Mutex<Seats>);
+pub struct Hub {
+    seats: Mutex<Seats>,
+    /// Everything before this position has been handed on.
+    next: AtomicI64,
+}
 
 #[derive(Debug, Default)]
 struct Seats {
@@ -179,21 +136,29 @@ impl Letterbox {
 }
 
 impl Hub {
-    /// Hands events on until the feed ends. One per process.
+    /// Hands events on until the feed ends. One per process; run again, it has whoever follows catch up.
     pub async fn run(&self, mut events: broadcast::Receiver<Arc<event::Model>>) {
         use broadcast::error::RecvError;
-        // Everything before it has been handed on.
-        let mut next = 0;
+        if self.next.load(Ordering::SeqCst) > 0 {
+            self.lose();
+        }
         loop {
             match events.recv().await {
                 Ok(event) => {
                     self.tell(&event);
-                    next = event.position.map_or(next, |position| position + 1);
+                    if let Some(position) = event.position {
+                        self.next.store(position + 1, Ordering::SeqCst);
+                    }
                 }
-                Err(RecvError::Lagged(_)) => self.0.lock().boxes.values().for_each(|letterbox| letterbox.lose(next)),
+                Err(RecvError::Lagged(_)) => self.lose(),
                 Err(RecvError::Closed) => return,
             }
         }
+    }
+
+    fn lose(&self) {
+        let next = self.next.load(Ordering::SeqCst);
+        self.seats.lock().boxes.values().for_each(|letterbox| letterbox.lose(next));
     }
 
     fn tell(&self, event: &event::Model) {
@@ -216,7 +181,7 @@ impl Hub {
     }
 
     fn concerned(&self, moves: &Moves) -> BTreeMap<u64, Arc<Letterbox>> {
-        let seats = self.0.lock();
+        let seats = self.seats.lock();
         let audiences = moves.0.iter().flat_map(|m| m.before.iter().chain(&m.after));
         let routes = audiences.flat_map(|audience| audience.routes());
         let found = routes.filter_map(|route| seats.routes.get(&route));
@@ -226,7 +191,7 @@ impl Hub {
     /// How many follow.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.lock().boxes.len()
+        self.seats.lock().boxes.len()
     }
 }
 
@@ -271,7 +236,7 @@ impl Seat {
     /// Takes a place at which arrives what moves on some routes.
     pub(super) fn take(hub: &Arc<Hub>, routes: Vec<Route>) -> Self {
         let letterbox = Arc::<Letterbox>::default();
-        let number = hub.0.lock().welcome(letterbox.clone());
+        let number = hub.seats.lock().welcome(letterbox.clone());
         let mut seat = Self { hub: Arc::downgrade(hub), number, letterbox, routes: Vec::new() };
         seat.listen(routes);
         seat
@@ -280,7 +245,7 @@ impl Seat {
     /// Listens on other routes from now on; what has arrived stays.
     pub(super) fn listen(&mut self, routes: Vec<Route>) {
         let Some(hub) = self.hub.upgrade() else { return };
-        let mut seats = hub.0.lock();
+        let mut seats = hub.seats.lock();
         seats.leave(self.number, &self.routes);
         for route in &routes {
             seats.routes.entry(*route).or_default().insert(self.number, self.letterbox.clone());
@@ -308,7 +273,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let Some(hub) = self.hub.upgrade() else { return };
-        let mut seats = hub.0.lock();
+        let mut seats = hub.seats.lock();
         seats.leave(self.number, &self.routes);
         seats.boxes.remove(&self.number);
     }

@@ -13,7 +13,7 @@ use ::entity::vocabulary::{WorkItemId, WorkKind};
 use sea_orm::Condition;
 
 use super::{
-    feed::{Arrival, Cursor, Now, Place, Seat, Snapshot, WHOLE},
+    feed::{Arrival, Now, Seat, Snapshot},
     moves::{Audience, Move, Moves},
     shown::{self, Shape, Shown},
     store,
@@ -24,9 +24,9 @@ use crate::{
     authz::Caller,
     error::{Error, Result},
     graphql::filter::OneOf,
-    live::{Live, LiveCaller},
+    live::{Feed, Live, LiveCaller},
     op::Op,
-    outbox,
+    outbox::{self, Cursor, Place, WHOLE},
 };
 
 /// Rows to one statement of a follower who catches up or compares.
@@ -115,53 +115,23 @@ impl Follower {
         Ok(Self { live, kinds, caller, view, print, shape, audience, former: None, seat, done, behind, messages })
     }
 
-    /// The next event; nothing where nobody is signed in any more.
-    ///
-    /// # Errors
-    /// When the database cannot be read. The caller goes on from their last cursor.
-    pub(super) async fn next(&mut self) -> Result<Option<Live<WorkQueueEvent>>> {
-        loop {
-            let Some(op) = self.live.op() else { return Ok(None) };
-            if !Arc::ptr_eq(op.caller()?, &self.caller) {
-                self.turn(&op).await?;
-            }
-            if let Some(message) = self.messages.pop_front() {
-                return self.tell(op, message).await.map(Some);
-            }
-            if self.former.as_ref().is_some_and(|former| former.compared.is_some()) {
-                self.compare(&op).await?;
-            } else if self.behind {
-                self.catch_up(&op).await?;
-            } else {
-                drop(op);
-                tokio::select! {
-                    biased;
-                    () = self.live.changed() => {}
-                    arrival = self.seat.next() => self.hear(arrival),
-                }
-            }
-        }
-    }
-
     /// Goes over to the present rights. Listens on the new routes first: what the hub told before is in
-    /// the table that is compared.
+    /// the table that is compared. Nothing is changed before all that can fail is done.
     async fn turn(&mut self, op: &Op) -> Result<()> {
         let caller = op.caller()?.clone();
         let (view, print) = views(&caller, self.kinds.as_ref());
+        if view != self.view {
+            let mut former = self.former.as_ref().map(|former| former.views.clone()).unwrap_or_default();
+            former.retain(|view| *view != self.view);
+            former.push(self.view.clone());
+            self.seat.listen(former.iter().chain([&view]).flat_map(View::routes).collect());
+            let until = outbox::last_position(&op.conn()).await?;
+            self.former = Some(Former { views: former, until, compared: Some(WorkItemId(0)), print: self.print });
+            self.view = view;
+        }
+        self.print = print;
         self.audience = shown::Audience::of(&caller, self.shape);
         self.caller = caller;
-        let former_print = std::mem::replace(&mut self.print, print);
-        if view == self.view {
-            return Ok(());
-        }
-        let former_view = std::mem::replace(&mut self.view, view);
-        let mut views = self.former.take().map(|former| former.views).unwrap_or_default();
-        views.retain(|view| *view != former_view);
-        views.push(former_view);
-        let routes = views.iter().chain([&self.view]).flat_map(View::routes).collect();
-        self.seat.listen(routes);
-        let until = outbox::last_position(&op.conn()).await?;
-        self.former = Some(Former { views, until, compared: Some(WorkItemId(0)), print: former_print });
         Ok(())
     }
 
@@ -244,8 +214,9 @@ impl Follower {
     }
 
     /// Reads and authorises the item again: what is gone or out of sight by now has been removed.
-    async fn tell(&self, op: Arc<Op>, message: Message) -> Result<Live<WorkQueueEvent>> {
+    async fn tell(&self, op: Arc<Op>, message: &Message) -> Result<Live<WorkQueueEvent>> {
         let Message { change, item: id, cursor, snapshot } = message;
+        let (change, id, cursor) = (*change, *id, *cursor);
         let now = match change {
             WorkQueueChange::Removed => None,
             WorkQueueChange::Added | WorkQueueChange::Updated => snapshot.row(&op.conn(), id).await?,
@@ -259,6 +230,36 @@ impl Follower {
     }
 }
 
+impl Feed for Follower {
+    type Item = WorkQueueEvent;
+
+    async fn next(&mut self) -> Result<Option<Live<WorkQueueEvent>>> {
+        loop {
+            let Some(op) = self.live.op() else { return Ok(None) };
+            if !Arc::ptr_eq(op.caller()?, &self.caller) {
+                self.turn(&op).await?;
+            }
+            if let Some(message) = self.messages.front() {
+                let told = self.tell(op, message).await?;
+                self.messages.pop_front();
+                return Ok(Some(told));
+            }
+            if self.former.as_ref().is_some_and(|former| former.compared.is_some()) {
+                self.compare(&op).await?;
+            } else if self.behind {
+                self.catch_up(&op).await?;
+            } else {
+                drop(op);
+                tokio::select! {
+                    biased;
+                    () = self.live.changed() => {}
+                    arrival = self.seat.next() => self.hear(arrival),
+                }
+            }
+        }
+    }
+}
+
 /// What waits for a caller, of some kinds, and the fingerprint of all that waits for them.
 fn views(caller: &Caller, kinds: Option<&OneOf<WorkKind>>) -> (View, u32) {
     let view = View::of(caller);
@@ -268,11 +269,10 @@ fn views(caller: &Caller, kinds: Option<&OneOf<WorkKind>>) -> (View, u32) {
 
 /// Where a cursor lies in a feed that ends at a position.
 fn begin(text: &str, end: i64, print: u32) -> Result<Place> {
-    let wrong = |message: &str| Error::bad_input(["after"], message);
-    let cursor = Cursor::parse(text).filter(|cursor| cursor.place.0 <= end);
-    let cursor = cursor.ok_or_else(|| wrong("not a cursor of this feed"))?;
+    let cursor = Cursor::within(text, end)?;
     if cursor.view != print {
-        return Err(wrong("your rights have changed since; read «workQueue» and follow from its «liveCursor»"));
+        let message = "your rights have changed since; read «workQueue» and follow from its «liveCursor»";
+        return Err(Error::bad_input(["after"], message));
     }
     Ok(cursor.place)
 }

@@ -56,7 +56,7 @@ async fn read(
     let conn = op.conn();
     // The cursor first: what is committed from here on is told by the feed, if not by the page.
     let live = match live {
-        true => Some(Cursor::now(&conn, &seen).await?),
+        true => Some(Cursor::now(&conn, seen.fingerprint()).await?),
         false => None,
     };
     let condition = filter::condition(Some(&filter))?;

@@ -2,7 +2,7 @@
 
 use ::entity::vocabulary::WorkKind;
 use async_graphql::{Context, InputObject, Result, Subscription};
-use futures_util::stream::{self, Stream};
+use futures_util::stream::Stream;
 
 use super::{follower::Follower, shown::Shape, types::WorkQueueEvent};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         guard::requires,
         payload::{Told, op},
     },
-    live::{Live, LiveCaller},
+    live::{self, Live, LiveCaller},
 };
 
 /// Follows the queues.
@@ -39,17 +39,8 @@ impl WorkQueueSubscription {
         #[graphql(desc = "Which items.")] filter: Option<WorkQueueChangedFilter>,
     ) -> Result<impl Stream<Item = Result<Live<WorkQueueEvent>>>> {
         let op = op(ctx).clone();
-        let (live, kinds, shape) = (LiveCaller::of(ctx)?, filter.and_then(|f| f.kind), Shape::of(ctx));
-        let follower = Follower::new(live, after, kinds, shape).await.told(&op)?;
-        Ok(stream::unfold(Some(follower), move |follower| {
-            let op = op.clone();
-            async move {
-                let mut follower = follower?;
-                match follower.next().await {
-                    Ok(event) => Some((Ok(event?), Some(follower))),
-                    Err(error) => Some((Err(error).told(&op), None)),
-                }
-            }
-        }))
+        let (caller, kinds, shape) = (LiveCaller::of(ctx)?, filter.and_then(|f| f.kind), Shape::of(ctx));
+        let follower = Follower::new(caller, after, kinds, shape).await.told(&op)?;
+        Ok(live::follow(op, follower))
     }
 }

@@ -51,6 +51,13 @@ pub fn trials() -> Vec<Trial> {
         sqlite absurd_numbers_are_bad_input,
         sqlite a_request_has_only_so_long,
         sqlite slow_clients_are_not_waited_for,
+        sqlite who_signs_out_while_the_body_arrives_is_signed_out,
+        sqlite malformed_scalars_are_refused_before_anything_runs,
+        sqlite what_failed_is_null_or_what_holds_it,
+        sqlite variables_that_nobody_declared_are_dropped,
+        sqlite an_answer_is_bounded,
+        sqlite connections_are_bounded,
+        sqlite a_mutation_by_get_is_405_whoever_asks,
         sqlite who_does_not_read_is_given_up,
         postgres(seconds = 180) the_database_goes_away_and_comes_back,
         sqlite(threads = 2) stopping_lets_requests_finish,
@@ -140,6 +147,10 @@ impl Site {
             request = request.bearer_auth(token);
         }
         Answer::of(request).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -677,6 +688,137 @@ async fn slow_clients_are_not_waited_for(backend: Backend) {
     assert!(huge.is_empty() || huge.starts_with("HTTP/1.1 4"), "{huge}");
 }
 
+async fn who_signs_out_while_the_body_arrives_is_signed_out(backend: Backend) {
+    let site = Site::start(backend).await;
+    let token = site.token("pdv").await;
+    let body = json!({ "query": "{ viewer { user { code } } }" }).to_string();
+    let mut stream = TcpStream::connect(site.address).await.expect("a connection");
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let (first, rest) = body.as_bytes().split_at(10);
+    stream.write_all(&[head.as_bytes(), first].concat()).await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    site.sign_out(&token).await;
+    stream.write_all(rest).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("UNAUTHENTICATED"), "{answer}");
+    // A token that proves nothing is not waited for.
+    let mut stream = TcpStream::connect(site.address).await.expect("a connection");
+    stream.write_all(&[head.replace(&token, "x").as_bytes(), first].concat()).await.expect("sent");
+    let mut answer = [0; 12];
+    timeout(Duration::from_secs(5), stream.read_exact(&mut answer)).await.expect("at once").expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 401");
+}
+
+async fn malformed_scalars_are_refused_before_anything_runs(backend: Backend) {
+    let site = Site::start(backend).await;
+    let token = site.token("pdv").await;
+    let ask = async |query: &str, variables: Value| {
+        site.ask(Some(&token), json!({ "query": query, "variables": variables })).await
+    };
+    let sign_in = "mutation($e: Email!) { signIn(input: { email: $e, password: \"x\" }) { userErrors { code } } }";
+    let queue = |filter: &str| format!("{{ workQueue(filter: {{ {filter} }}) {{ totalCount }} }}");
+    for (answer, hint) in [
+        (ask(sign_in, json!({ "e": "nobody" })).await, "Email"),
+        (ask(&sign_in.replace("$e,", "\"nobody\",").replace("($e: Email!)", ""), json!({})).await, "Email"),
+        (ask(&queue("total: { gte: \"1,5\" }"), json!({})).await, "Money"),
+        (ask(&queue("total: { gte: 1 }"), json!({})).await, "Money"),
+        (ask(&queue("since: { gte: \"yesterday\" }"), json!({})).await, "DateTime"),
+        (ask("query($n: Int) { workQueue(first: $n) { totalCount } }", json!({ "n": 4_294_967_296_i64 })).await, "Int"),
+        (ask("{ workQueue(first: 4294967296) { totalCount } }", json!({})).await, "Int"),
+    ] {
+        assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "BAD_USER_INPUT"), "{answer:?}");
+        assert!(answer.was_not_run() && answer.message().contains(hint), "{answer:?}");
+    }
+}
+
+async fn what_failed_is_null_or_what_holds_it(backend: Backend) {
+    let site = Site::start(backend).await;
+    let token = site.token("pdv").await;
+    // The queue cannot be null: neither can the answer be anything else.
+    let query = "{ viewer { user { code } } workQueue(first: 101) { totalCount } }";
+    let answer = site.ask(Some(&token), json!({ "query": query })).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::OK, "BAD_USER_INPUT"), "{answer:?}");
+    assert_eq!(answer.body.get("data"), Some(&Value::Null), "{answer:?}");
+    assert_eq!(answer.body["errors"][0]["path"][0], "workQueue");
+}
+
+async fn variables_that_nobody_declared_are_dropped(backend: Backend) {
+    let site = Site::start(backend).await;
+    let query =
+        "query($a: Int) { __typename @skip(if: false) ...F @include(if: true) } fragment F on Query { __typename }";
+    let more = json!({ "a": null, "more": "a\0b", "deep": [[[[[[1]]]]]], "much": vec![1; 40_000] });
+    let answer = site.ask(None, json!({ "query": query.replace("($a: Int)", ""), "variables": more })).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    // Counted before they are read: more than may be is refused, declared or not.
+    let much = json!({ "query": "{ __typename }", "variables": { "much": vec![1; 60_000] } });
+    let answer = site.ask(None, much).await;
+    assert_eq!((answer.status, answer.limit()), (StatusCode::BAD_REQUEST, "values"));
+}
+
+async fn an_answer_is_bounded(backend: Backend) {
+    let site = Site::with(backend, |settings| settings.limits.response_bytes = 2_000).await;
+    let answer = site.ask(None, json!({ "query": INTROSPECTION })).await;
+    assert_eq!((answer.code(), answer.limit()), ("TOO_COMPLEX", "response_bytes"), "{answer:?}");
+    assert_eq!(answer.body.get("data"), Some(&Value::Null));
+    assert_eq!(site.ask(None, json!({ "query": "{ __typename }" })).await.status, StatusCode::OK);
+}
+
+async fn connections_are_bounded(backend: Backend) {
+    for (change, name) in [
+        ((|settings| settings.limits.connections = 2) as fn(&mut Settings), "(connections)"),
+        (|settings| settings.limits.address_connections = 2, "(address_connections)"),
+    ] {
+        let site = Site::with(backend, change).await;
+        let connect = async || TcpStream::connect(site.address).await.expect("a connection");
+        let ask = async |stream: &mut TcpStream| {
+            let _refused = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+            let mut answer = vec![0; 2_000];
+            let length = timeout(Duration::from_secs(5), stream.read(&mut answer)).await.expect("an answer");
+            String::from_utf8_lossy(&answer[..length.unwrap_or_default()]).into_owned()
+        };
+        let (mut first, mut second) = (connect().await, connect().await);
+        assert!(ask(&mut first).await.starts_with("HTTP/1.1 200"));
+        assert!(ask(&mut second).await.starts_with("HTTP/1.1 200"));
+        let mut third = connect().await;
+        let refused = ask(&mut third).await;
+        assert!(refused.starts_with("HTTP/1.1 503") && refused.contains(name), "{refused}");
+        drop(first);
+        let begun = Instant::now();
+        while !ask(&mut connect().await).await.starts_with("HTTP/1.1 200") {
+            assert!(begun.elapsed() < Duration::from_secs(5), "the place is not given up");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+async fn a_mutation_by_get_is_405_whoever_asks(backend: Backend) {
+    let site = Site::start(backend).await;
+    let token = site.token("pdv").await;
+    let hidden = "mutation { deleteEverything { done } }".to_owned();
+    let large = format!("mutation {{ {} }}", "a { b } ".repeat(60));
+    for query in [hidden, large] {
+        for header in [None, Some(format!("Bearer {token}")), Some("Bearer nothing".into())] {
+            let url = reqwest::Url::parse_with_params(&format!("http://{}/graphql", site.address), [("query", &query)]);
+            let request = header.into_iter().fold(site.http.get(url.expect("a URL")), |request, header| {
+                request.header(header::AUTHORIZATION, header)
+            });
+            let answer = Answer::of(request).await;
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{query} {answer:?}");
+            assert_eq!(answer.headers[header::ALLOW], "POST");
+        }
+    }
+    let none = reqwest::Url::parse_with_params(
+        &format!("http://{}/graphql", site.address),
+        [("query", "query mutation { viewer { user { code } } }")],
+    );
+    assert_eq!(Answer::of(site.http.get(none.expect("a URL"))).await.status, StatusCode::UNAUTHORIZED);
+}
+
 async fn who_does_not_read_is_given_up(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.unread_seconds = 1).await;
     let mut stream = TcpStream::connect(site.address).await.expect("a connection");
@@ -763,7 +905,7 @@ async fn stopping_lets_requests_finish(backend: Backend) {
 fn bombs() -> Vec<String> {
     let around = |value: String| format!("{{ node(id: {value}) {{ id }} }}");
     let mut bombs = Vec::new();
-    for levels in [1_500, 5_000, 100_000] {
+    for levels in [95, 1_500, 5_000, 100_000] {
         for (open, close) in [("[", "]"), ("{a:", "}"), ("[{a:", "}]")] {
             bombs.push(around(open.repeat(levels)));
             bombs.push(around(format!("{}{}", open.repeat(levels), close.repeat(levels))));
@@ -794,6 +936,26 @@ fn bombs() -> Vec<String> {
             (0..count).map(|n| format!("fragment F{n} on Query {{ ...F{} a }} ", (n + 1) % count)).collect();
         bombs.push(format!("{{ __typename }} {unused}"));
     }
+    for (count, times) in [(20, 10), (40, 10), (45, 2)] {
+        for last in ["...Missing", "... { ...Missing }", "... on Query { a: ...Missing }", "__typename", "a(b: $v)"] {
+            for (open, close) in [("", ""), ("... { ", "}"), ("... on Query { ", "}"), ("a { ", "}")] {
+                let chain: String = (0..count)
+                    .map(|n| {
+                        let spreads = format!("{open}...F{} {close}", n + 1).repeat(times);
+                        format!("fragment F{n} on Query {{ {spreads} }} ")
+                    })
+                    .collect();
+                bombs.push(format!(
+                    "query($v: [Int] = [1]) {{ ...F0 }} {chain} fragment F{count} on Query {{ {last} }}"
+                ));
+            }
+        }
+    }
+    // A variable in its place thousands of times, each time as large.
+    let list = "[1,2,3,4,5,6,7,8]".repeat(100).replace("][", ",");
+    let uses: String = (0..400).map(|n| format!("a{n}: node(id: $v) {{ id }} ")).collect();
+    bombs.push(format!("query($v: [Int!] = {list}) {{ {uses} }}"));
+    bombs.push(format!("query($v: [Int!] = {list}) {{ node(id: [{}]) {{ id }} }}", "$v ".repeat(2_000)));
     bombs.push(format!("{{ {} }}", ",".repeat(200_000)));
     bombs.push("\u{feff}".repeat(80_000));
     bombs.push(format!("{{ {} }}", "a(b:1)@c ".repeat(900)));
@@ -806,12 +968,28 @@ async fn bombs_do_not_end_the_process() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
+    // As high as it can be set, and no higher.
+    let highest = ("SESAME_LIMITS_NESTING", "100");
+    let refused = Command::new(env!("CARGO_BIN_EXE_sesame"))
+        .args(["serve", "--port", "0", "--data"])
+        .arg(data.path())
+        .env(highest.0, "100000")
+        .env_remove("DATABASE_URL")
+        .env_remove("SESAME_DATABASE_URL")
+        .current_dir(data.path())
+        .output()
+        .expect("an end");
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains("limits.nesting"), "{text}");
     let mut child = Child(
         Command::new(env!("CARGO_BIN_EXE_sesame"))
             .args(["serve", "--port", &port.to_string(), "--data"])
             .arg(data.path())
             .env_remove("DATABASE_URL")
             .env_remove("SESAME_DATABASE_URL")
+            .env(highest.0, highest.1)
+            .env("SESAME_LIMITS_DEPTH", "100")
+            .env("SESAME_LIMITS_INTROSPECTION_DEPTH", "100")
             .current_dir(data.path())
             .stderr(Stdio::null())
             .spawn()

@@ -6,6 +6,7 @@ mod authz_matrix;
 mod budgets;
 mod crm;
 mod demo;
+mod faults;
 mod files;
 mod harness;
 mod house;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         budgets::trials(),
         crm::trials(),
         demo::trials(),
+        faults::trials(),
         files::trials(),
         house::trials(),
         http::trials(),

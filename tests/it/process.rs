@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{SinkExt, StreamExt};
 use reqwest::{StatusCode, header};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -18,6 +19,12 @@ use sesame::{
     config::{Partial, Settings},
     db::Database,
     demo::{self, Size},
+};
+
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
 };
 
 use crate::{
@@ -32,6 +39,7 @@ pub fn trials() -> Vec<Trial> {
         sqlite the_demonstrations_password_opens_nothing_elsewhere,
         both(threads = 2, seconds = 300) k1_killed_at_random_it_loses_nothing_and_doubles_nothing,
         postgres(threads = 2) k3_a_database_that_goes_away_is_told_and_comes_back,
+        postgres(threads = 2) two_processes_are_as_one,
     ]
 }
 
@@ -334,7 +342,7 @@ async fn k1_killed_at_random_it_loses_nothing_and_doubles_nothing(backend: Backe
             .enumerate()
             .map(|(me, known)| tokio::spawn(client(server.url.clone(), token.clone(), me, known)));
         let writing: Vec<_> = writing.collect();
-        tokio::time::sleep(Duration::from_millis(150 + 130 * round as u64)).await;
+        tokio::time::sleep(Duration::from_millis(250 + 220 * round as u64)).await;
         drop(server);
         for client in writing {
             known.push(client.await.expect("a client"));
@@ -373,6 +381,7 @@ async fn k3_a_database_that_goes_away_is_told_and_comes_back(_: Backend) {
     let server = place.serve().await;
     let query = "{ orders(first: 1) { totalCount } }";
     let orders = async || server.ask(Some(&token), query, json!({})).await.expect("an answer, at any time");
+    let mut followed = follow(&server, &token).await;
     assert!(server.is_ready().await);
     assert_eq!(orders().await.1["data"]["orders"]["totalCount"], 0);
 
@@ -398,6 +407,10 @@ async fn k3_a_database_that_goes_away_is_told_and_comes_back(_: Backend) {
     let (_, body) = server.ask(Some(&token), CREATE, json!({ "input": input })).await.expect("an answer");
     assert_eq!(body["data"]["createOrder"]["userErrors"], json!([]), "{body}");
     assert_eq!(orders().await.1["data"]["orders"]["totalCount"], 1);
+    // Whoever followed before follows still: the order of before the stop, and now this one's event.
+    let heard = hear(&mut followed).await;
+    assert_eq!((&heard["type"], &heard["id"]), (&json!("next"), &json!("orders")), "{heard}");
+    assert_eq!(heard["payload"]["data"]["orderChanged"]["kind"], "order.created", "{heard}");
     // Events are numbered and the policy is watched again.
     let database = Database::connect(&place.url, 1).await.expect("a database");
     let begun = Instant::now();
@@ -413,4 +426,87 @@ async fn k3_a_database_that_goes_away_is_told_and_comes_back(_: Backend) {
     }
     close(&database).await;
     assert!(server.terminate().await < Duration::from_secs(10));
+}
+
+type Followed = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A socket on which all three feeds are followed.
+async fn follow(server: &Server, token: &str) -> Followed {
+    let mut request =
+        format!("{}/graphql/ws", server.url.replace("http://", "ws://")).into_client_request().expect("a URL");
+    request.headers_mut().append("sec-websocket-protocol", "graphql-transport-ws".parse().expect("a header"));
+    let (mut socket, _) = connect_async(request).await.expect("a socket");
+    let init = json!({ "type": "connection_init", "payload": { "token": token } });
+    socket.send(Message::text(init.to_string())).await.expect("sent");
+    assert_eq!(hear(&mut socket).await["type"], "connection_ack");
+    for (id, field) in [
+        ("queue", "workQueueChanged { cursor }"),
+        ("orders", "orderChanged { kind cursor }"),
+        ("budgets", "budgetChanged(year: 2026) { cursor }"),
+    ] {
+        let payload = json!({ "query": format!("subscription {{ {field} }}") });
+        let subscribe = json!({ "type": "subscribe", "id": id, "payload": payload });
+        socket.send(Message::text(subscribe.to_string())).await.expect("sent");
+    }
+    // What was said before is done when this is answered, a moment later.
+    socket.send(Message::text(r#"{"type":"ping"}"#)).await.expect("sent");
+    assert_eq!(hear(&mut socket).await["type"], "pong");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    socket
+}
+
+async fn hear(socket: &mut Followed) -> Value {
+    loop {
+        let frame = tokio::time::timeout(Duration::from_secs(20), socket.next()).await.expect("something in time");
+        match frame {
+            Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            other => panic!("no message but {other:?}"),
+        }
+    }
+}
+
+async fn two_processes_are_as_one(backend: Backend) {
+    let (db, data) = (TestDb::empty(backend).await, scratch_dir());
+    let place = Place::with_network(&db.url, data.path()).await;
+    let (one, other) = (place.serve().await, place.serve().await);
+    let (token, admin) = (place.token("delegate").await, place.token("platform-admin").await);
+    // The same request under one key, at both at the same moment.
+    for round in 0..5 {
+        let input = network::but(network::leaflets(2), json!({ "idempotencyKey": format!("both {round}") }));
+        let create = async |server: &Server| {
+            let (_, body) = server.ask(Some(&token), CREATE, json!({ "input": input })).await.expect("an answer");
+            body["data"]["createOrder"]["order"]["id"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+        };
+        let (first, second) = tokio::join!(create(&one), create(&other));
+        assert_eq!(first, second, "one order, told twice");
+    }
+    let query = "{ orders(first: 1) { totalCount } }";
+    let orders = async |server: &Server| server.ask(Some(&token), query, json!({})).await.expect("an answer");
+    assert_eq!(orders(&other).await.1["data"]["orders"]["totalCount"], 5);
+    // A change of the policy at one of them.
+    let change = "mutation { changePolicy(input: { remove: [{ role: \"DELEGATE\", object: \"readOrders\", \
+                  scope: \"delegation\" }], reason: \"a test\" }) { policy { version } userErrors { code message } } }";
+    let (_, body) = one.ask(Some(&admin), change, json!({})).await.expect("an answer");
+    assert_eq!(body["data"]["changePolicy"]["userErrors"], json!([]), "{body}");
+    let begun = Instant::now();
+    while orders(&other).await.1["errors"].is_null() {
+        assert!(begun.elapsed() < Duration::from_secs(1), "G-6: within a second");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Signing out at the other one.
+    let sign_out = "mutation { signOut(input: {}) { userErrors { message } } }";
+    let me = async |server: &Server| {
+        server.ask(Some(&token), "{ viewer { user { code } } }", json!({})).await.expect("an answer").0
+    };
+    assert_eq!(me(&one).await, StatusCode::OK);
+    other.ask(Some(&token), sign_out, json!({})).await.expect("an answer");
+    assert_eq!(me(&other).await, StatusCode::UNAUTHORIZED);
+    let begun = Instant::now();
+    while me(&one).await == StatusCode::OK {
+        assert!(begun.elapsed() < Duration::from_secs(1), "signed out here too");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(one.terminate().await < Duration::from_secs(10));
+    assert!(other.terminate().await < Duration::from_secs(10));
 }

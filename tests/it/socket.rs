@@ -16,7 +16,11 @@ use sesame::{
     outbox::{self, Event, Subject},
     work_queue::{Audience, Move, Moves},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest},
@@ -53,6 +57,14 @@ pub fn trials() -> Vec<Trial> {
         sqlite who_is_silent_is_gone,
         sqlite stopping_closes_the_sockets,
         sqlite stopping_lets_what_runs_finish,
+        sqlite what_is_no_text_is_1007,
+        sqlite renewals_are_answered_one_after_the_other,
+        sqlite the_session_before_a_renewal_may_end,
+        sqlite an_operation_has_only_so_long,
+        sqlite who_is_not_signed_in_takes_little_room,
+        sqlite what_fails_ends_with_an_error,
+        sqlite an_answer_on_a_socket_is_bounded,
+        both cursors_are_those_of_their_feed,
     ]
 }
 
@@ -233,8 +245,21 @@ async fn only_pages_of_this_host_and_this_protocol(backend: Backend) {
     let site = Site::start(backend).await;
     let address = site.address.to_string();
     let code = async |headers: &[(&'static str, &str)]| connect(&site, headers).await.err();
-    assert_eq!(code(&[]).await, Some(400));
-    assert_eq!(code(&[("sec-websocket-protocol", "graphql-ws")]).await, Some(400));
+    // A socket on which another protocol is spoken, or none, is closed with the code that says so.
+    for protocol in ["", "sec-websocket-protocol: graphql-ws\r\n"] {
+        let mut stream = TcpStream::connect(site.address).await.expect("a connection");
+        let request = format!(
+            "GET /graphql/ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut heard = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("an end").expect("an end");
+        let head = heard.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("an answer") + 4;
+        assert!(heard.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&heard));
+        // A closing frame, its length, its code.
+        assert_eq!((heard[head], u16::from_be_bytes([heard[head + 2], heard[head + 3]])), (0x88, 4406));
+    }
     assert_eq!(code(&[("sec-websocket-protocol", "graphql-ws, graphql-transport-ws")]).await, None);
     for (origin, refused) in [
         (format!("http://{address}"), None),
@@ -699,7 +724,17 @@ async fn stopping_closes_the_sockets(backend: Backend) {
     follow(&site, &mut following, "1", FOLLOW).await;
     let silent = Talk::begin(&site, &token).await;
     let begun = Instant::now();
-    let ((), first, second) = tokio::join!(site.stop(), waiting.closed(), following.closed());
+    // What is followed is completed first.
+    let completed = async {
+        loop {
+            let message = following.hear().await;
+            if message["type"] == "complete" {
+                assert_eq!(message["id"], "1");
+                break following.closed().await;
+            }
+        }
+    };
+    let ((), first, second) = tokio::join!(site.stop(), waiting.closed(), completed);
     assert_eq!((first, second), (1001, 1001));
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     assert_eq!(silent.closed().await, 1001);
@@ -731,5 +766,155 @@ impl Talk {
     async fn hear_after_ping(&mut self) -> bool {
         self.say(json!({ "type": "ping" })).await;
         self.hear().await["type"] != "pong"
+    }
+}
+
+async fn what_is_no_text_is_1007(backend: Backend) {
+    let site = Site::start(backend).await;
+    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let MaybeTlsStream::Plain(stream) = talk.0.get_mut() else { panic!("not plain") };
+    // A text frame of two masked bytes, which are none of UTF-8.
+    stream.write_all(&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe]).await.expect("sent");
+    assert_eq!(talk.closed().await, 1007);
+}
+
+async fn renewals_are_answered_one_after_the_other(backend: Backend) {
+    let site = Site::start(backend).await;
+    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let renew = |token: &str| {
+        let payload = json!({ "authorization": format!("Bearer {token}") });
+        Message::text(json!({ "type": "ping", "payload": payload }).to_string())
+    };
+    let mut tokens = Vec::new();
+    for _ in 0..5 {
+        tokens.push(site.token("pdv").await);
+    }
+    site.app.directory.forget();
+    for token in &tokens {
+        talk.0.feed(renew(token)).await.expect("sent");
+    }
+    talk.0.flush().await.expect("sent");
+    for _ in &tokens {
+        let pong = talk.hear().await;
+        assert!(pong["type"] == "pong" && pong["payload"]["expiresAt"].is_string(), "{pong}");
+    }
+    // It goes on under the last one.
+    for token in &tokens[..4] {
+        site.sign_out(token).await;
+    }
+    talk.is_quiet().await;
+    site.sign_out(&tokens[4]).await;
+    assert_eq!(talk.closed().await, 4403);
+}
+
+async fn the_session_before_a_renewal_may_end(backend: Backend) {
+    let site = Site::start(backend).await;
+    let (old, new) = (site.token("pdv").await, site.token("pdv").await);
+    let mut talk = Talk::begin(&site, &old).await;
+    follow(&site, &mut talk, "1", FOLLOW).await;
+    talk.say(json!({ "type": "ping", "payload": { "token": new } })).await;
+    while talk.hear().await["type"] != "pong" {}
+    site.sign_out(&old).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    happen(&site, 66).await;
+    let last = sesame::graphql::id::global(WorkItemId(66)).0;
+    while talk.hear_of("next", "1").await["data"]["workQueueChanged"]["itemId"] != json!(last) {}
+    talk.subscribe("2", ME).await;
+    assert_eq!(talk.hear_of("next", "2").await["data"]["viewer"]["user"]["code"], "P1");
+}
+
+async fn an_operation_has_only_so_long(backend: Backend) {
+    let site = Site::with(backend, |settings| settings.limits.seconds = 1).await;
+    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let busy = site.app.database.begin().await.expect("a transaction");
+    let begun = Instant::now();
+    talk.subscribe("1", "mutation { createUpload(input: { name: \"a.pdf\", size: 9 }) { upload { id } } }").await;
+    let answer = talk.hear_of("next", "1").await;
+    assert_eq!(answer["errors"][0]["extensions"]["limit"], "seconds", "{answer}");
+    assert!(answer["data"].is_null() && begun.elapsed() < Duration::from_secs(5), "{answer}");
+    talk.hear_of("complete", "1").await;
+    // What is followed is no request: it has all the time.
+    follow_quietly(&site, &mut talk, busy).await;
+}
+
+async fn follow_quietly(site: &Site, talk: &mut Talk, busy: sea_orm::DatabaseTransaction) {
+    busy.rollback().await.expect("an end");
+    follow(site, talk, "2", FOLLOW).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    happen(site, 44).await;
+    let last = sesame::graphql::id::global(WorkItemId(44)).0;
+    while talk.hear_of("next", "2").await["data"]["workQueueChanged"]["itemId"] != json!(last) {}
+}
+
+async fn who_is_not_signed_in_takes_little_room(backend: Backend) {
+    let site = Site::with(backend, |settings| settings.limits.waiting_sockets = 2).await;
+    let token = site.token("pdv").await;
+    let protocol = [("sec-websocket-protocol", PROTOCOL)];
+    let (mut first, _second) = (Talk::open(&site).await, Talk::open(&site).await);
+    assert_eq!(connect(&site, &protocol).await.err(), Some(503));
+    // Whoever signs in makes room.
+    first.say(init(&token)).await;
+    assert_eq!(first.hear().await["type"], "connection_ack");
+    let _third = Talk::open(&site).await;
+    assert_eq!(connect(&site, &protocol).await.err(), Some(503));
+}
+
+async fn what_fails_ends_with_an_error(backend: Backend) {
+    let site = Site::start(backend).await;
+    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    follow(&site, &mut talk, "queue", FOLLOW).await;
+    talk.subscribe("budgets", "subscription { budgetChanged(year: 2026) { cursor } }").await;
+    talk.is_quiet().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // An event that cannot be read: a defect, which no waiting heals.
+    let op = Op::new(site.app.clone(), None, Language::En, "test".into());
+    let conn = op.begin().await.expect("a transaction");
+    let event = Event::new("budget.broken", Subject { kind: "Envelope", id: 1 });
+    let id = outbox::record(&op, &conn, &Call::default(), event).await.expect("an event");
+    let sql = format!("UPDATE event SET envelopes = '\"broken\"' WHERE id = {}", id.0);
+    sea_orm::ConnectionTrait::execute_unprepared(&conn, &sql).await.expect("a change");
+    conn.commit().await.expect("a commit");
+    site.app.outbox.wake();
+    let errors = loop {
+        let message = talk.hear().await;
+        if message["id"] == "budgets" {
+            assert_eq!(message["type"], "error", "{message}");
+            break message["payload"].clone();
+        }
+    };
+    assert_eq!(errors[0]["extensions"]["code"], "INTERNAL", "{errors}");
+    talk.subscribe("budgets", ME).await;
+    while talk.hear().await["id"] != "budgets" {}
+}
+
+async fn an_answer_on_a_socket_is_bounded(backend: Backend) {
+    let site = Site::with(backend, |settings| settings.limits.response_bytes = 2_000).await;
+    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    talk.subscribe("1", crate::http::INTROSPECTION).await;
+    let errors = talk.hear_of("error", "1").await;
+    assert_eq!(errors[0]["extensions"]["limit"], "response_bytes", "{errors}");
+    talk.subscribe("2", ME).await;
+    talk.hear_of("next", "2").await;
+}
+
+async fn cursors_are_those_of_their_feed(backend: Backend) {
+    let site = Site::start(backend).await;
+    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    happen(&site, 1).await;
+    let text = |position, view| outbox::Cursor { place: (position, outbox::WHOLE), view }.to_string();
+    for (id, (field, after)) in [
+        ("orderChanged(", text(9_999_999, 0x6f72_6465)),
+        ("orderChanged(", text(0, 0x6275_6467)),
+        ("orderChanged(", "MQ".into()),
+        ("budgetChanged(year: 2026, ", text(9_999_999, 0x6275_6467)),
+        ("budgetChanged(year: 2026, ", text(0, 0x6f72_6465)),
+        ("workQueueChanged(", text(9_999_999, 0)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = id.to_string();
+        talk.subscribe(&id, &format!("subscription {{ {field}after: \"{after}\") {{ cursor }} }}")).await;
+        assert_eq!(talk.refused(&id).await, "BAD_USER_INPUT", "{field} {after}");
     }
 }

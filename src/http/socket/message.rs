@@ -6,12 +6,13 @@ use std::borrow::Cow;
 
 use async_graphql::ServerError;
 use axum::extract::ws::{CloseFrame, Message};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::super::{
     json::without_half_characters,
-    operation::{Answer, Incoming},
+    limits::Limits,
+    operation::{Answer, Incoming, has_too_many_values},
 };
 
 /// The one subprotocol that is spoken.
@@ -28,8 +29,17 @@ pub(super) enum Said {
     Init(Map<String, Value>),
     Ping(Map<String, Value>),
     Pong,
-    Subscribe { id: String, incoming: Incoming },
-    Complete { id: String },
+    Subscribe {
+        id: String,
+        incoming: Incoming,
+    },
+    /// An operation whose request holds too many values to be read.
+    TooMuch {
+        id: String,
+    },
+    Complete {
+        id: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -40,12 +50,30 @@ struct Envelope {
     payload: Option<Value>,
 }
 
+/// A message without what it carries.
+#[derive(Deserialize)]
+struct Cover {
+    #[serde(rename = "type")]
+    kind: String,
+    id: Option<String>,
+    #[serde(rename = "payload")]
+    _payload: Option<IgnoredAny>,
+}
+
 impl Said {
     /// Understands a message.
     ///
     /// # Errors
     /// 4400, with what is wrong.
-    pub(super) fn read(text: &str) -> Result<Self, Close> {
+    pub(super) fn read(text: &str, limits: &Limits) -> Result<Self, Close> {
+        if has_too_many_values(text.as_bytes(), limits) {
+            return match serde_json::from_str(text) {
+                Ok(Cover { kind, id: Some(id), .. }) if kind == "subscribe" => {
+                    Ok(Self::TooMuch { id: operation(Some(id.into()))? })
+                }
+                _ => Err(Close::malformed("Invalid message: too many values (values)")),
+            };
+        }
         let text = without_half_characters(text.trim_start().as_bytes());
         let envelope = serde_json::from_slice(&text).ok().filter(|_| text.starts_with(b"{"));
         let Some(Envelope { kind, id, payload }) = envelope else {
@@ -166,6 +194,18 @@ impl Close {
         Self::new(1001, "The server is ending")
     }
 
+    pub(super) const fn not_acceptable() -> Self {
+        Self::new(4406, "Subprotocol not acceptable: graphql-transport-ws")
+    }
+
+    pub(super) const fn internal() -> Self {
+        Self::new(4500, "Internal server error")
+    }
+
+    pub(super) const fn no_text() -> Self {
+        Self::new(1007, "A text message that is not UTF-8")
+    }
+
     pub(super) const fn protocol() -> Self {
         Self::new(1002, "Not a WebSocket message")
     }
@@ -193,7 +233,7 @@ mod tests {
     use super::*;
 
     fn code(text: &str) -> Option<u16> {
-        Said::read(text).err().map(|close| close.code)
+        Said::read(text, &Limits::default()).err().map(|close| close.code)
     }
 
     #[test]
@@ -233,6 +273,19 @@ mod tests {
             r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","extensions":1}}"#,
         ] {
             assert_eq!(code(bad), Some(4400), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_holds_too_much_is_not_read() {
+        let limits = Limits { values: 10, ..Limits::default() };
+        let subscribe = |id: &str| {
+            let values = "1,".repeat(100);
+            format!(r#"{{"type":"subscribe","id":{id},"payload":{{"query":"{{a}}","variables":{{"a":[{values}1]}}}}}}"#)
+        };
+        assert!(matches!(Said::read(&subscribe("\"x\""), &limits), Ok(Said::TooMuch { id }) if id == "x"));
+        for bad in [subscribe("1"), subscribe("\"\""), format!("[{}]", "1,".repeat(100))] {
+            assert_eq!(Said::read(&bad, &limits).err().map(|close| close.code), Some(4400));
         }
     }
 

@@ -79,7 +79,8 @@ impl Outgoing {
     }
 }
 
-fn size(message: &Message) -> usize {
+/// How much a message takes.
+pub(super) fn size(message: &Message) -> usize {
     match message {
         Message::Text(text) => text.len(),
         Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
