@@ -95,13 +95,29 @@ pub async fn seal_all(app: Arc<App>) {
 /// # Errors
 /// When the database cannot be used.
 pub async fn seal_some(database: &Database) -> Result<bool> {
+    // Mostly there is nothing to do, and no reason to begin a transaction.
+    if waiting(&Conn::reader(database, Arc::default()), 1).await?.is_empty() {
+        return Ok(false);
+    }
     let conn = Conn::begin(database, Arc::default()).await?;
-    let sealed = match is_alone(&conn).await? {
-        true => seal_batch(&conn).await?,
-        false => 0,
-    };
+    if !is_alone(&conn).await? {
+        conn.rollback().await?;
+        return Ok(false);
+    }
+    let sealed = seal_batch(&conn).await?;
     conn.commit().await?;
     Ok(sealed == BATCH)
+}
+
+/// Events that are committed, have their place, and are not sealed yet: the oldest of them.
+async fn waiting(conn: &Conn, most: u64) -> Result<Vec<event::Model>, DbErr> {
+    event::Entity::find()
+        .filter(event::Column::Seal.is_null())
+        .filter(event::Column::Position.is_not_null())
+        .order_by_asc(event::Column::Position)
+        .limit(most)
+        .all(conn)
+        .await
 }
 
 /// Takes the sealer's place until the end of the transaction; on SQLite there is one writer in any case.
@@ -115,13 +131,7 @@ async fn is_alone(conn: &Conn) -> Result<bool, DbErr> {
 }
 
 async fn seal_batch(conn: &Conn) -> Result<u64> {
-    let waiting = event::Entity::find()
-        .filter(event::Column::Seal.is_null())
-        .filter(event::Column::Position.is_not_null())
-        .order_by_asc(event::Column::Position)
-        .limit(BATCH)
-        .all(conn)
-        .await?;
+    let waiting = waiting(conn, BATCH).await?;
     let Some(first) = waiting.first().and_then(|event| event.position) else { return Ok(0) };
     let mut previous = seal_at(conn, first - 1).await?;
     let mut seals = CaseStatement::new();
