@@ -11,8 +11,10 @@
 //! IN_PROCESS ──complete──▶ AWAITING_RESULTS ──recordResults──▶ CLOSED
 //! reject ─▶ REJECTED      return ─▶ DRAFT      cancel ─▶ CANCELLED
 //! ```
-//! The door of the context. [`workflow`] and [`rules`] know neither database nor GraphQL; `store` knows
-//! no rules; `mutation` knows neither.
+//! The door of the context. One mutation goes `mutation` ─▶ `actions` (or `attachments`, `bulk`) ─▶
+//! `transition`, which takes the order with what the rules have to know of it and settles what became of it.
+//! In between decide [`workflow`] (what may be done, and where it leads), [`rules`] (what the facts allow)
+//! and [`outcome`] (what the order becomes): pure, without database or request. SQL is in [`store`].
 
 mod actions;
 mod attachments;

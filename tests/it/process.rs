@@ -37,7 +37,7 @@ pub fn trials() -> Vec<Trial> {
     trials![
         both a_new_database_gets_its_first_administrator,
         sqlite the_demonstrations_password_opens_nothing_elsewhere,
-        both(threads = 2, seconds = 300) k1_killed_at_random_it_loses_nothing_and_doubles_nothing,
+        both(threads = 2, seconds = 120 + 20 * rounds() as u64) k1_killed_at_random_it_loses_nothing_and_doubles_nothing,
         postgres(threads = 2) k3_a_database_that_goes_away_is_told_and_comes_back,
         postgres(threads = 2) two_processes_are_as_one,
     ]
@@ -268,8 +268,10 @@ async fn close(database: &Database) {
     database.writer().close_by_ref().await.expect("a closed writer");
 }
 
-/// How often the server is killed.
-const ROUNDS: usize = 5;
+/// How often the server is killed; more with `SESAME_KILL_ROUNDS=100`.
+fn rounds() -> usize {
+    std::env::var("SESAME_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(10)
+}
 /// Clients that write at the same time.
 const CLIENTS: usize = 6;
 
@@ -335,14 +337,14 @@ async fn k1_killed_at_random_it_loses_nothing_and_doubles_nothing(backend: Backe
     close(&database).await;
     let token = place.token("delegate").await;
     let mut known: Vec<Known> = vec![Known::new(); CLIENTS];
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let server = place.serve().await;
         let writing = known
             .drain(..)
             .enumerate()
             .map(|(me, known)| tokio::spawn(client(server.url.clone(), token.clone(), me, known)));
         let writing: Vec<_> = writing.collect();
-        tokio::time::sleep(Duration::from_millis(250 + 220 * round as u64)).await;
+        tokio::time::sleep(Duration::from_millis(rand::random_range(150..1_500))).await;
         drop(server);
         for client in writing {
             known.push(client.await.expect("a client"));
