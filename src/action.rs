@@ -2,7 +2,7 @@
 //! retried where the database asks for it, answered again for a known key (G-13), taken back after a
 //! dry run (G-14).
 
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
 use ::entity::{platform::idempotency, vocabulary::PersonId};
 use chrono::{DateTime, Utc};
@@ -331,15 +331,4 @@ pub async fn forget_answers(app: &App) -> Result<(), DbErr> {
         .exec(app.database.writer())
         .await
         .map(drop)
-}
-
-/// Forgets old answers every hour, until the task is dropped.
-pub async fn forget_answers_hourly(app: Arc<App>) {
-    let mut hours = tokio::time::interval(std::time::Duration::from_secs(3600));
-    loop {
-        hours.tick().await;
-        if let Err(error) = forget_answers(&app).await {
-            tracing::warn!(%error, "old answers cannot be forgotten");
-        }
-    }
 }

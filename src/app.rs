@@ -115,7 +115,7 @@ impl App {
         }
         tasks.push(supervised("sealing events", move || crate::audit::seal_all(sealing.clone())));
         tasks.push(supervised("sweeping files", move || files::sweep_hourly(sweeping.clone())));
-        tasks.push(supervised("forgetting answers", move || crate::action::forget_answers_hourly(forgetting.clone())));
+        tasks.push(supervised("forgetting what is over", move || forget_hourly(forgetting.clone())));
         Background(tasks)
     }
 
@@ -269,6 +269,21 @@ async fn prepare(settings: &Settings) -> Result<()> {
     migrate(&database).await?;
     database.close().await?;
     Ok(())
+}
+
+/// Forgets every hour what nobody needs any more: old answers, and sessions that are over.
+async fn forget_hourly(app: Arc<App>) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        let forgotten = async {
+            crate::action::forget_answers(&app).await?;
+            crate::identity::forget_sessions(&app).await
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "what is over cannot be forgotten now");
+        }
+    }
 }
 
 /// Brings the database's schema up to date.

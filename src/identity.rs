@@ -27,4 +27,4 @@ pub use issuer::{AccessToken, Issuer};
 pub use mutation::IdentityMutation;
 pub use query::{IdentityQuery, delegation, mandate, region};
 pub use rules::is_administered;
-pub use session::{Tokens, open as open_session, token as open_token};
+pub use session::{Tokens, forget as forget_sessions, open as open_session, token as open_token};

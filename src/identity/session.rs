@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     action::Call,
+    app::App,
     db::Conn,
     error::{Error, Result},
     op::Op,
@@ -174,6 +175,19 @@ async fn end(op: &Op, conn: &Conn, session: SessionId, why: &str) -> Result<bool
         outbox::record(op, conn, &Call::default(), event).await?;
     }
     Ok(ended)
+}
+
+/// How long a session that is over is kept, to tell a stolen refresh token from an unknown one.
+const KEPT: Duration = Duration::days(7);
+
+/// Forgets the sessions that have been over for a week, with their refresh tokens.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget(app: &App) -> Result<()> {
+    let conn = Conn::begin(&app.database, std::sync::Arc::default()).await?;
+    store::delete_sessions(&conn, app.clock.now() - KEPT).await?;
+    conn.commit().await
 }
 
 fn fingerprint(token: &str) -> String {

@@ -12,7 +12,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, Query},
 };
 
 use crate::{
@@ -230,6 +230,17 @@ pub async fn is_code_taken(conn: &impl ConnectionTrait, code: &str, except: Opti
 /// Whether there is any person yet.
 pub async fn is_anybody_there(conn: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(person::Entity::find().one(conn).await?.is_some())
+}
+
+/// Deletes the sessions that expired or were revoked before a moment, with their refresh tokens.
+pub async fn delete_sessions(conn: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
+    let over = || session::Column::ExpiresAt.lt(before).or(session::Column::RevokedAt.lt(before));
+    let theirs = Query::select().column(session::Column::Id).from(session::Entity).and_where(over()).to_owned();
+    refresh_token::Entity::delete_many()
+        .filter(refresh_token::Column::SessionId.in_subquery(theirs))
+        .exec(conn)
+        .await?;
+    session::Entity::delete_many().filter(over()).exec(conn).await.map(drop)
 }
 
 /// A code that nobody has.

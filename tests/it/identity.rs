@@ -32,6 +32,7 @@ pub fn trials() -> Vec<Trial> {
         both guessing_is_slowed_down,
         sqlite a_forged_token_proves_nothing,
         both a_refresh_token_is_good_for_one_use,
+        both sessions_that_are_over_are_forgotten,
         both signing_out_ends_the_session_on_every_connection,
         both a_user_is_created_whole_or_not_at_all,
         both a_user_is_changed,
@@ -267,6 +268,19 @@ async fn a_forged_token_proves_nothing(backend: Backend) {
     ];
     for token in forged {
         assert_eq!(who(&with_token(&app, token.clone())).await, None, "{token}");
+    }
+}
+
+async fn sessions_that_are_over_are_forgotten(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let open = app.number("SELECT COUNT(*) FROM session").await;
+    app.execute("UPDATE session SET revoked_at = '2026-03-16T09:00:00+00:00' WHERE id = 1").await;
+    app.execute("UPDATE session SET expires_at = '2026-03-20T09:00:00+00:00' WHERE id = 2").await;
+    for (day, left) in [(22, open), (25, open - 1), (30, open - 2)] {
+        app.clock.set(crate::app::noon(2026, 3, day));
+        sesame::identity::forget_sessions(&app.app).await.expect("a pass");
+        assert_eq!(app.number("SELECT COUNT(*) FROM session").await, left, "on 2026-03-{day}");
+        assert_eq!(app.number("SELECT COUNT(*) FROM refresh_token").await, left, "on 2026-03-{day}");
     }
 }
 
