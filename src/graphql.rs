@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{MergedObject, MergedSubscription};
+use async_graphql::{MergedObject, MergedSubscription, Request, Response};
+use futures_util::stream::BoxStream;
 use parking_lot::RwLock;
 
 pub mod call;
@@ -18,7 +19,7 @@ pub mod scalars;
 pub mod sorting;
 
 use self::guard::{Guarded, Needs};
-use crate::{authz::PermissionSet, http::limits::Limits};
+use crate::{authz::PermissionSet, http::limits::Limits, loaders};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
@@ -52,7 +53,26 @@ pub struct Subscription(
 );
 
 /// The schema that somebody sees.
-pub type Schema = async_graphql::Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscription>>;
+#[derive(Clone)]
+pub struct Schema(async_graphql::Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscription>>);
+
+impl Schema {
+    /// Runs a query or a mutation, and the look-ups that it needs along with it.
+    pub async fn execute(&self, request: Request) -> Response {
+        loaders::along_with(self.0.execute(request)).await
+    }
+
+    /// Follows a subscription.
+    pub fn execute_stream(&self, request: Request) -> BoxStream<'static, Response> {
+        self.0.execute_stream(request)
+    }
+
+    /// The schema language.
+    #[must_use]
+    pub fn sdl(&self) -> String {
+        self.0.sdl()
+    }
+}
 
 /// How many sets of permissions are kept built at most; far more than an organisation has.
 const MOST_SCHEMAS: usize = 256;
@@ -100,11 +120,11 @@ impl std::fmt::Debug for Schemas {
 }
 
 fn build(limits: &Limits) -> Schema {
-    async_graphql::Schema::build(Guarded::default(), Guarded::default(), Guarded::default())
+    let schema = async_graphql::Schema::build(Guarded::default(), Guarded::default(), Guarded::default())
         .disable_suggestions()
         // Everything else is measured before a request comes here: see `http::limits`.
-        .limit_recursive_depth(limits.nesting)
-        .finish()
+        .limit_recursive_depth(limits.nesting);
+    Schema(schema.finish())
 }
 
 /// The schema language of a set of permissions, as `schema.graphql` has it.
@@ -118,6 +138,6 @@ pub fn sdl(schemas: &Schemas, held: PermissionSet) -> String {
 
 /// What a request carries for its resolvers.
 #[must_use]
-pub fn request(request: async_graphql::Request, op: &Arc<crate::op::Op>) -> async_graphql::Request {
-    crate::loaders::install(request.data(op.clone()), op)
+pub fn request(request: Request, op: &Arc<crate::op::Op>) -> Request {
+    loaders::install(request.data(op.clone()), op)
 }

@@ -95,14 +95,10 @@ struct Item {
 }
 
 #[derive(Serialize, SimpleObject)]
+#[serde(rename_all = "camelCase")]
 struct Order {
     number: Option<String>,
-    lines: Vec<Line>,
-}
-
-#[derive(Serialize, SimpleObject)]
-struct Line {
-    position: i64,
+    line_count: i64,
 }
 
 #[derive(Serialize, SimpleObject)]
@@ -119,8 +115,8 @@ struct Person {
 
 async fn page(pool: &PgPool) -> Result<Page, sea_orm::sqlx::Error> {
     let rows: Vec<(Option<String>, String, String, String, i64)> = query_as(PAGE).fetch_all(pool).await?;
-    let item = |(number, broker, owner, delegation, lines)| Item {
-        order: Order { number, lines: (1..=lines).map(|position| Line { position }).collect() },
+    let item = |(number, broker, owner, delegation, line_count)| Item {
+        order: Order { number, line_count },
         broker: Named { name: broker },
         owner: Person { display_name: owner },
         delegation: Named { name: delegation },

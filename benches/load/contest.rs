@@ -1,7 +1,10 @@
 //! Servers side by side: in each round every one of them gets the same number of the same requests, one
 //! server after the other, so that whatever the machine does meanwhile happens to all.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     child::Server,
@@ -12,6 +15,9 @@ use crate::{
     script::{Outcome, told},
 };
 
+/// How long servers are watched that have nothing to do.
+const REST: Duration = Duration::from_secs(3);
+
 /// Who takes part.
 pub struct Contender<'s> {
     /// What it is.
@@ -20,6 +26,18 @@ pub struct Contender<'s> {
     pub server: &'s Server,
     /// What it is sent, round by round.
     pub rounds: Vec<Arc<[Ask]>>,
+}
+
+/// What a server and PostgreSQL use together while nobody asks for anything, in thousandths of a processor:
+/// it falls into everybody's rounds.
+///
+/// # Errors
+/// When either is gone.
+pub async fn at_rest(postgres: &Postgres, server: &Server) -> Outcome<f64> {
+    let used = || Outcome::Ok(processes::used(server.process())? + postgres.used()?);
+    let (started, before) = (Instant::now(), used()?);
+    tokio::time::sleep(REST).await;
+    Ok((used()? - before).as_secs_f64() * 1000.0 / started.elapsed().as_secs_f64())
 }
 
 /// What one contender's requests of one round used.

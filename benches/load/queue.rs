@@ -13,9 +13,9 @@ use crate::{
     script::{Counts, Outcome},
 };
 
-/// The page. What a client counts are an order's lines.
+/// The page.
 const PAGE: &str = "query Queue($first: Int!) { workQueue(first: $first) { nodes { \
-                    order { number lines { position } } broker { name } owner { displayName } delegation { name } } } }";
+                    order { number lineCount } broker { name } owner { displayName } delegation { name } } } }";
 
 /// Requests before the first round.
 const WARM: usize = 400;

@@ -14,7 +14,7 @@ use sesame::demo::Size;
 use crate::{
     bare,
     child::{self, Kind, Server},
-    client, database,
+    client, contest, database,
     database::Postgres,
     decisions, network, permission, queue, start,
 };
@@ -108,6 +108,8 @@ async fn measure(arguments: Arguments) -> Outcome<()> {
         let both = [&bare, &sesame];
         say(&queue::report(&http, &postgres, both, &people.promotion.token, counts).await?);
         say(&decisions::report(&http, &postgres, both, &people.managers, counts).await?);
+        let rest = contest::at_rest(&postgres, &sesame).await?;
+        say(&format!("Sésame and PostgreSQL with nothing to do: {rest:.1} ms of processor time a second\n"));
     }
     say(&permission::report().await?);
     let first = queue::ask("", Some(&people.promotion.token));

@@ -19,7 +19,7 @@ use ::entity::vocabulary::{Day, Money};
 use async_graphql::{
     ContainerType, Context, ContextSelectionSet, InputType, ObjectType, OutputType, Positioned, Response, ServerError,
     ServerResult, SubscriptionType, TypeDirective, Value,
-    parser::types::Field,
+    parser::types::{Field, OperationType},
     registry::{MetaDirectiveInvocation, MetaType, MetaTypeName, Registry},
     resolver_utils,
 };
@@ -33,6 +33,7 @@ use super::{
 use crate::{
     authz::{Permission, PermissionSet},
     error::Error,
+    loaders::Loaders,
     op::Op,
 };
 
@@ -287,6 +288,9 @@ impl<T: ObjectType> OutputType for Guarded<T> {
 
 impl<T: ObjectType> ContainerType for Guarded<T> {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        if ctx.query_env.operation.node.ty == OperationType::Mutation {
+            Loaders::of(ctx).forget();
+        }
         let answer = match check(ctx) {
             Ok(()) => self.0.resolve_field(ctx).await,
             Err(error) => Err(error),

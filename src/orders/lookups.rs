@@ -49,6 +49,10 @@ asks! {
         let lines = store::lines(&reader.0.conn(), orders).await.map_err(Arc::new)?;
         grouped(lines, |line| line.order_id)
     };
+    /// Asks how many lines an order has.
+    LineCountOf => i64, |reader, orders| {
+        store::line_counts(&reader.0.conn(), orders).await.map_err(Arc::new)?
+    };
     /// Asks for the attachments of an order.
     AttachmentsOf => Vec<attachment::Model>, |reader, orders| {
         let attachments = store::attachments(&reader.0.conn(), orders).await.map_err(Arc::new)?;

@@ -129,6 +129,22 @@ pub async fn lines(conn: &impl ConnectionTrait, orders: &[OrderId]) -> Result<Ve
         .await
 }
 
+/// How many lines orders have; one without lines is left out.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn line_counts(conn: &impl ConnectionTrait, orders: &[OrderId]) -> Result<Vec<(OrderId, i64)>, DbErr> {
+    order_line::Entity::find()
+        .select_only()
+        .column(order_line::Column::OrderId)
+        .column_as(order_line::Column::Id.count(), "lines")
+        .filter(order_line::Column::OrderId.is_in(orders.iter().copied()))
+        .group_by(order_line::Column::OrderId)
+        .into_tuple()
+        .all(conn)
+        .await
+}
+
 /// Attachments of orders that were not removed, oldest first.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use super::{
     error::Refusal,
     labels,
-    lookups::{AttachmentsOf, FactsOf, LinesOf, ResultsOf, TimelineOf},
+    lookups::{AttachmentsOf, FactsOf, LineCountOf, LinesOf, ResultsOf, TimelineOf},
     rules,
     store::{self, Found},
     workflow::{self, Action, Actor},
@@ -184,6 +184,11 @@ impl Order {
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<OrderLine>> {
         let lines = Loaders::of(ctx).find(LinesOf(self.0.id)).await.told(op(ctx))?.unwrap_or_default();
         Ok(lines.into_iter().map(OrderLine).collect())
+    }
+
+    /// How many lines a standard order has; a custom order has none.
+    async fn line_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(Loaders::of(ctx).find(LineCountOf(self.0.id)).await.told(op(ctx))?.unwrap_or_default())
     }
 
     /// Files attached to it, oldest first.

@@ -49,6 +49,7 @@ pub fn trials() -> Vec<Trial> {
         both cancelling_gives_everything_back,
         both a_deputy_acts_for_the_absent,
         both validate_order_takes_few_statements,
+        both each_mutation_of_a_request_is_read_afresh,
         both numbers_are_gapless,
         both(threads = 2) k2_sixty_four_clients_never_overspend_one_envelope,
     ]
@@ -886,6 +887,24 @@ async fn a_deputy_acts_for_the_absent(backend: Backend) {
         reply.data()["order"]["timeline"][2],
         json!({ "kind": "order.approved", "actor": { "code": "RR2" }, "onBehalfOf": { "code": "RR" } })
     );
+}
+
+async fn each_mutation_of_a_request_is_read_afresh(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let draft = app.delegate().draft(leaflets(400)).await;
+    let fields = "order { status availableActions { action allowed } }";
+    let text = format!(
+        "mutation($id: ID!) {{ submitted: submitOrder(input: {{ id: $id }}) {{ {fields} userErrors {{ code }} }} \
+         cancelled: cancelOrder(input: {{ id: $id }}) {{ {fields} userErrors {{ code }} }} }}"
+    );
+    let reply = app.delegate().ask(&text, json!({ "id": draft.id })).await;
+    let done = |field: &str| reply.data()[field]["order"].clone();
+    let text = "query($id: ID!) { node(id: $id) { ... on Order { status availableActions { action allowed } } } }";
+    let now = app.delegate().ask(text, json!({ "id": draft.id })).await;
+    let now = now.data()["node"].clone();
+    assert_eq!((&done("cancelled")["status"], &now["status"]), (&json!("CANCELLED"), &json!("CANCELLED")));
+    assert_eq!(done("cancelled")["availableActions"], now["availableActions"]);
+    assert_ne!(done("submitted")["availableActions"], now["availableActions"]);
 }
 
 async fn validate_order_takes_few_statements(backend: Backend) {

@@ -646,7 +646,7 @@ async fn counts_agree_with_the_list(backend: Backend) {
 async fn statements_are_bounded_by_depth(backend: Backend) {
     let app = TestApp::start(backend).await;
     let page = "nodes { id kind label since total version year owner { displayName delegation { name } } delegation { name } region { name } \
-                broker { name } order { number status broker { name } } onBehalfOf { displayName } }";
+                broker { name } order { number status lineCount broker { name } } onBehalfOf { displayName } }";
     let measure = async |fields: &str| {
         let reply = app.rr().ask(&format!("{{ workQueue(first: 20) {{ {fields} }} }}"), json!({})).await;
         let rows = reply.data()["workQueue"]["nodes"].as_array().map_or(0, Vec::len);
@@ -662,6 +662,11 @@ async fn statements_are_bounded_by_depth(backend: Backend) {
     }
     let (rows, many) = measure(page).await;
     assert_eq!((rows, many), (12, few), "as many statements for twelve as for two");
+    let counted = app.rr().ask("{ workQueue { nodes { order { lineCount lines { position } } } } }", json!({})).await;
+    for order in counted.data()["workQueue"]["nodes"].as_array().expect("nodes") {
+        let lines = order["order"]["lines"].as_array().map(Vec::len);
+        assert!(lines.is_some_and(|lines| lines > 0 && order["order"]["lineCount"] == lines), "{order}");
+    }
     assert_eq!(measure("nodes { id kind total }").await.1, 1);
     assert_eq!(measure("nodes { id } totalCount counts { kind count } liveCursor").await.1, 4);
 }
