@@ -187,7 +187,10 @@ impl<L: Send + Sync + 'static> Shelves<L> {
         for keys in asked.unwrap_or_default().chunks(BATCH) {
             let panicked = |_| Err(Arc::new(DbErr::Custom("a look-up panicked".to_owned())));
             let found = AssertUnwindSafe(self.reader.load(keys)).catch_unwind().await.unwrap_or_else(panicked);
-            self.with_shelf(|shelf| Some(shelf.fill(keys, found)));
+            self.with_shelf(|shelf| {
+                shelf.fill(keys, found);
+                Some(())
+            });
         }
     }
 }
