@@ -1,5 +1,7 @@
 //! Rows on their way to the database, with the keys that they get there.
 
+use std::mem::take;
+
 use ::entity::{
     budgets::{goodwill, ledger_entry},
     orders::{attachment, order, order_line, order_result},
@@ -61,16 +63,19 @@ impl Journal {
             + ledger.len()
     }
 
-    /// Forgets what is written.
-    pub(super) fn clear(&mut self) {
-        self.orders.clear();
-        self.lines.clear();
-        self.results.clear();
-        self.attachments.clear();
-        self.gestures.clear();
-        self.items.clear();
-        self.events.clear();
-        self.ledger.clear();
+    /// The rows until now, to be written; the keys go on behind them.
+    pub(super) fn rows(&mut self) -> Self {
+        Self {
+            orders: take(&mut self.orders),
+            lines: take(&mut self.lines),
+            results: take(&mut self.results),
+            attachments: take(&mut self.attachments),
+            gestures: take(&mut self.gestures),
+            items: take(&mut self.items),
+            events: take(&mut self.events),
+            ledger: take(&mut self.ledger),
+            ..Self::default()
+        }
     }
 
     /// Writes an event: in the order of commits, which is the order of keys.

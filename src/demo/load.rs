@@ -14,8 +14,14 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, Statement, sea_query::Expr,
 };
 
-use super::{bulk, network::Network, simulation::Simulation};
-use crate::{app::App, db::Database, error::Result};
+use tokio::task::JoinHandle;
+
+use super::{bulk, journal::Journal, network::Network, simulation::Simulation};
+use crate::{
+    app::App,
+    db::Database,
+    error::{Error, Result},
+};
 
 /// Rows that are made before they are written.
 const BATCH: usize = 16_000;
@@ -40,21 +46,25 @@ pub(super) async fn load(
     let aside = set_aside(&open).await?;
     network(&open, &mut simulation).await?;
     let mut written = 0;
-    loop {
-        let goes_on = simulation.advance(BATCH);
-        written += simulation.world.journal.len();
-        journal(&open, &mut simulation).await?;
+    let mut making = make(simulation);
+    let simulation = loop {
+        let Made { simulation, rows, goes_on } = making.await.map_err(|error| Error::Internal(error.into()))?;
         let (done, all) = simulation.progress();
+        let next = if goes_on { Next::Rows(make(simulation)) } else { Next::End(simulation) };
+        // The next rows are made while these are written.
+        written += rows.len();
+        journal(&open, &rows).await?;
         progress(done, all);
-        if !goes_on {
-            break;
-        }
+        making = match next {
+            Next::Rows(making) => making,
+            Next::End(simulation) => break simulation,
+        };
         if written >= TRANSACTION && !database.is_postgres() {
             open.commit().await?;
             open = database.begin().await?;
             written = 0;
         }
-    }
+    };
     balances(&open, &simulation).await?;
     bring_back(&open, &aside).await?;
     open.commit().await?;
@@ -63,6 +73,27 @@ pub(super) async fn load(
     admit(&open, password).await?;
     open.commit().await?;
     Ok(tidy(database).await?)
+}
+
+/// Some rows, and how the history goes on.
+struct Made {
+    simulation: Simulation,
+    rows: Journal,
+    goes_on: bool,
+}
+
+/// What comes after some rows.
+enum Next {
+    Rows(JoinHandle<Made>),
+    End(Simulation),
+}
+
+/// Makes the next rows, on another thread.
+fn make(mut simulation: Simulation) -> JoinHandle<Made> {
+    tokio::task::spawn_blocking(move || {
+        let goes_on = simulation.advance(BATCH);
+        Made { rows: simulation.world.journal.rows(), simulation, goes_on }
+    })
 }
 
 /// While it loads, SQLite keeps more in memory and waits for no disk: a load that is interrupted is begun
@@ -134,8 +165,7 @@ async fn network(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Res
 }
 
 /// What happened since the last time.
-async fn journal(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Result<(), DbErr> {
-    let journal = &mut simulation.world.journal;
+async fn journal(conn: &DatabaseTransaction, journal: &Journal) -> Result<(), DbErr> {
     bulk::insert::<order::Entity>(conn, &journal.orders).await?;
     bulk::insert::<order_line::Entity>(conn, &journal.lines).await?;
     bulk::insert::<order_result::Entity>(conn, &journal.results).await?;
@@ -143,9 +173,7 @@ async fn journal(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Res
     bulk::insert::<goodwill::Entity>(conn, &journal.gestures).await?;
     bulk::insert::<work_item::Entity>(conn, &journal.items).await?;
     bulk::insert::<ledger_entry::Entity>(conn, &journal.ledger).await?;
-    bulk::insert::<event::Entity>(conn, &journal.events).await?;
-    journal.clear();
-    Ok(())
+    bulk::insert::<event::Entity>(conn, &journal.events).await
 }
 
 /// The balances that the ledger comes to, and the last number of each year.
