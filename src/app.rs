@@ -19,7 +19,7 @@ use crate::{
     files,
     graphql::Schemas,
     identity::{Directory, Issuer, roles},
-    live::Connections,
+    live::{Connections, Findings},
     outbox::Outbox,
     work_queue::Hub,
 };
@@ -44,6 +44,8 @@ pub struct App {
     pub files: Arc<dyn ObjectStore>,
     /// Connections that live as long as their caller's rights.
     pub connections: Connections,
+    /// What those who follow events find out together.
+    pub findings: Findings,
     /// News of the queues on their way to whoever follows them.
     pub queues: Arc<Hub>,
     policy: ArcSwap<Policy>,
@@ -84,6 +86,7 @@ impl App {
             issuer,
             files: Arc::new(files),
             connections: Connections::default(),
+            findings: Findings::default(),
             queues: Arc::default(),
         };
         Ok(Arc::new(app))

@@ -16,7 +16,8 @@
 //!     yield Live::new(op, change);
 //! }
 //! ```
-//! All of them go through [`follow`]: a database that is away for a while ends none of them.
+//! All of them go through [`follow`]: a database that is away for a while ends none of them. What many
+//! follow is read once and told once, as [`sharing`] says.
 //! The connection ends the streams that are no longer valid for the new rights *before* it shows these
 //! here, and ends all of them with itself: a stream need not watch for either.
 
@@ -39,6 +40,10 @@ use crate::{
     loaders,
     op::Op,
 };
+
+pub use self::sharing::{Audience, Common, Findings, Fresh, Shape, Shared, Sharing, Tellings};
+
+mod sharing;
 
 /// Pause before a database that did not answer is asked again, the first time.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -85,8 +90,25 @@ impl LiveCaller {
     /// has ended.
     #[must_use]
     pub fn op(&self) -> Option<Arc<Op>> {
-        let caller = self.current()?;
-        Some(Arc::new(Op::new(self.app.clone(), Some(caller), self.language, self.request_id.to_string())))
+        Some(self.op_of(self.current()?))
+    }
+
+    /// An operation of this moment with the rights of [`LiveCaller::current`].
+    #[must_use]
+    pub fn op_of(&self, caller: Arc<Caller>) -> Arc<Op> {
+        Arc::new(Op::new(self.app.clone(), Some(caller), self.language, self.request_id.to_string()))
+    }
+
+    /// What followers find out together.
+    #[must_use]
+    pub fn findings(&self) -> &Findings {
+        &self.app.findings
+    }
+
+    /// The language in which they are told what happens.
+    #[must_use]
+    pub const fn language(&self) -> Language {
+        self.language
     }
 
     /// Waits until the rights change; for ever where the connection is gone.
@@ -100,7 +122,7 @@ impl LiveCaller {
 /// An item of a subscription with the operation that it was read by: its fields are resolved with it.
 pub struct Live<T> {
     item: T,
-    data: Data,
+    data: Option<Data>,
 }
 
 impl<T> Live<T> {
@@ -110,7 +132,13 @@ impl<T> Live<T> {
         let mut data = Data::default();
         data.insert(loaders::Loaders::new(&op));
         data.insert(op);
-        Self { item, data }
+        Self { item, data: Some(data) }
+    }
+
+    /// An item of which nothing is left to be resolved.
+    #[must_use]
+    pub const fn finished(item: T) -> Self {
+        Self { item, data: None }
     }
 
     /// The item.
@@ -143,8 +171,9 @@ impl<T: OutputType> OutputType for Live<T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let Some(data) = &self.data else { return self.item.resolve(ctx, field).await };
         let mut fresh = ctx.clone();
-        fresh.execute_data = Some(&self.data);
+        fresh.execute_data = Some(data);
         self.item.resolve(&fresh, field).await
     }
 }

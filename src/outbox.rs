@@ -344,7 +344,8 @@ impl Follower {
                 return Ok(Some(event));
             }
             if self.behind {
-                let missed = since(self.app.database.reader(), self.position, PAGE).await?;
+                // Boxed, since it is rare: a follower takes little room while it waits.
+                let missed = Box::pin(since(self.app.database.reader(), self.position, PAGE)).await?;
                 self.behind = missed.len() as u64 == PAGE;
                 self.waiting.extend(missed.into_iter().map(Arc::new));
                 continue;
@@ -364,7 +365,7 @@ impl Follower {
 
 /// A place in a feed: behind one part of one event, for somebody who follows a certain view of it. The same
 /// for every subscription, so that one goes on after a lost connection where it broke off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// Which event and which of its parts.
     pub place: Place,

@@ -13,7 +13,6 @@ mod labels;
 mod lookups;
 mod moves;
 mod query;
-mod shown;
 mod store;
 mod subscription;
 pub mod types;

@@ -1,29 +1,32 @@
 //! Following the envelopes of a year.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use ::entity::{budgets::envelope, platform::event, vocabulary::EnvelopeId};
-use async_graphql::{Context, Result, SimpleObject, Subscription};
+use async_graphql::{Context, SimpleObject, Subscription};
 use futures_util::stream::Stream;
 
 use super::{store, types::Envelope};
 use crate::{
-    authz::{Caller, Permission},
-    error::Error,
+    authz::{Caller, Permission, Reach},
+    error::{Error, Result},
     graphql::{
         guard::requires,
         payload::{Told, op},
     },
-    live::{self, Feed, Live, LiveCaller},
-    op::Op,
+    live::{self, Audience, Common, Feed, Fresh, Live, LiveCaller, Shape, Shared, Sharing, Tellings},
     outbox::{self, Cursor, Follower, Place},
 };
 
 /// What the cursors of this feed are marked with.
 const FEED: u32 = 0x6275_6467;
+
+/// What everybody is told alike who may ask for it.
+const COMMON: Common = Common {
+    object: "envelope",
+    columns: &["id", "year", "kind", "allocated", "committed", "consumed", "available", "version"],
+    objects: &["delegate", "delegation", "region", "corridors"],
+};
 
 /// Follows the envelopes.
 #[derive(Debug, Default)]
@@ -51,9 +54,10 @@ impl BudgetsSubscription {
         #[graphql(desc = "From this cursor on, of an earlier change; from now on where there is none.")] after: Option<
             String,
         >,
-    ) -> Result<impl Stream<Item = Result<Live<BudgetChange>>>> {
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Live<Shared<BudgetChange>>>>> {
         let op = op(ctx).clone();
-        let changes = Changes::new(LiveCaller::of(ctx)?, year, after.as_deref()).await.told(&op)?;
+        let changes =
+            Changes::new(LiveCaller::of(ctx)?, year, after.as_deref(), Shape::of(ctx, &COMMON)).await.told(&op)?;
         Ok(live::follow(op, changes))
     }
 }
@@ -63,19 +67,38 @@ struct Changes {
     live: LiveCaller,
     events: Follower,
     year: i32,
+    shape: Shape,
+    /// With whom the caller shares what is told, what they may read, and with whose rights that was found.
+    audience: Audience,
+    readable: Reach,
+    caller: Arc<Caller>,
     /// The caller was told until here.
     told: Option<Place>,
     /// An event whose envelopes are not read yet.
     unread: Option<Arc<event::Model>>,
-    waiting: VecDeque<(Place, envelope::Model)>,
-    /// Envelopes that are not the caller's to read, or of another year: their changes cost no statement.
-    others: HashSet<EnvelopeId>,
-    /// With whose rights these were found.
-    caller: Option<Arc<Caller>>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// An envelope to be told.
+struct Waiting {
+    place: Place,
+    row: Row,
+    /// Where it is told together with others.
+    tellings: Option<Arc<Tellings>>,
+}
+
+type Row = Arc<envelope::Model>;
+
+/// What is found out about an event once for all who follow.
+#[derive(Default)]
+struct Finding {
+    /// The envelopes that it changed.
+    envelopes: Fresh<Arc<[Row]>>,
+    tellings: Arc<Tellings>,
 }
 
 impl Changes {
-    async fn new(live: LiveCaller, year: i32, after: Option<&str>) -> crate::error::Result<Self> {
+    async fn new(live: LiveCaller, year: i32, after: Option<&str>, shape: Shape) -> Result<Self> {
         let op = live.op().ok_or(Error::Unauthenticated)?;
         let told = match after {
             Some(text) => Some(begin(text, outbox::last_position(&op.conn()).await?)?),
@@ -83,71 +106,86 @@ impl Changes {
         };
         // The event of the cursor may have changed more envelopes.
         let events = Follower::new(op.app.clone(), told.map(|(position, _)| position - 1)).await?;
-        let (unread, waiting, others) = (None, VecDeque::new(), HashSet::new());
-        Ok(Self { live, events, year, told, unread, waiting, others, caller: None })
+        let caller = op.caller()?.clone();
+        let (audience, readable) = rights(&caller, &live, shape);
+        let (unread, waiting) = (None, VecDeque::new());
+        Ok(Self { live, events, year, shape, audience, readable, caller, told, unread, waiting })
     }
 
-    /// Forgets what was not readable once the caller's rights are others.
-    fn turn(&mut self, op: &Op) {
-        let is_same = |known: &Arc<Caller>| op.caller.as_ref().is_some_and(|caller| Arc::ptr_eq(caller, known));
-        if !self.caller.as_ref().is_some_and(is_same) {
-            self.caller.clone_from(&op.caller);
-            self.others.clear();
+    /// Goes over to the present rights.
+    fn turn(&mut self, caller: Arc<Caller>) {
+        if !Arc::ptr_eq(&caller, &self.caller) {
+            (self.audience, self.readable) = rights(&caller, &self.live, self.shape);
+            self.caller = caller;
         }
     }
 
-    fn is_readable(&self, op: &Op, row: &envelope::Model) -> bool {
-        row.year == self.year && op.sees(Permission::ReadBudgets).covers(&store::place(row))
+    fn is_readable(&self, row: &envelope::Model) -> bool {
+        row.year == self.year && self.readable.covers(&store::place(row))
     }
 
-    /// Reads the envelopes of an event as they are now, where they may be the caller's to read.
-    async fn hear(&mut self, op: &Op, event: &event::Model) -> crate::error::Result<()> {
+    /// Reads the envelopes of an event as they are now, and keeps those that are the caller's to read.
+    async fn hear(&mut self, event: &event::Model) -> Result<()> {
         let position = event.position.unwrap_or_default();
         let changed: Vec<EnvelopeId> =
             serde_json::from_value(event.envelopes.clone()).map_err(|error| Error::Internal(error.into()))?;
-        let mut wanted = Vec::new();
-        for (place, envelope) in (0..).zip(changed) {
-            let place = (position, place);
-            if !self.others.contains(&envelope) && self.told.is_none_or(|told| told < place) {
-                wanted.push((place, envelope));
-            }
-        }
-        if wanted.is_empty() {
+        if changed.is_empty() {
             return Ok(());
         }
-        let ids: Vec<EnvelopeId> = wanted.iter().map(|(_, envelope)| *envelope).collect();
-        let rows = store::envelopes_by_key(&op.conn(), &ids).await?;
-        for (place, envelope) in wanted {
-            let Some(row) = rows.iter().find(|row| row.id == envelope) else { continue };
-            if self.is_readable(op, row) {
-                self.waiting.push_back((place, row.clone()));
-            } else {
-                self.others.insert(envelope);
+        let read = async || {
+            let op = self.live.op_of(self.caller.clone());
+            let rows = store::envelopes_by_key(&op.conn(), &changed).await?;
+            Ok::<Arc<[Row]>, Error>(rows.into_iter().map(Arc::new).collect())
+        };
+        let finding = self.live.findings().of::<Finding>(position);
+        let (rows, tellings) = match finding.envelopes.get(read).await? {
+            Some(shared) => (shared, Some(finding.tellings.clone())),
+            None => (Box::pin(read()).await?, None),
+        };
+        for (part, envelope) in (0..).zip(&changed) {
+            let place = (position, part);
+            let row = rows.iter().find(|row| row.id == *envelope);
+            if let Some(row) = row.filter(|row| self.is_readable(row) && self.told.is_none_or(|told| told < place)) {
+                self.waiting.push_back(Waiting { place, row: row.clone(), tellings: tellings.clone() });
             }
         }
         Ok(())
     }
+
+    fn tell(&self, Waiting { place, row, tellings }: Waiting) -> Live<Shared<BudgetChange>> {
+        let cursor = Cursor { place, view: FEED };
+        let sharing = tellings.map(|tellings| Sharing::new(tellings, self.shape, self.audience, (row.id.0, 0)));
+        if let Some(told) = sharing.as_ref().and_then(|sharing| sharing.told(cursor)) {
+            return Live::finished(told);
+        }
+        let envelope = Envelope(Arc::unwrap_or_clone(row));
+        let event = BudgetChange { envelope, cursor: cursor.to_string() };
+        Live::new(self.live.op_of(self.caller.clone()), Shared::New { event, cursor, sharing })
+    }
+}
+
+/// With whom a caller shares what is told, and what they may read.
+fn rights(caller: &Caller, live: &LiveCaller, shape: Shape) -> (Audience, Reach) {
+    (Audience::of(caller, live.language(), shape), caller.sees(Permission::ReadBudgets))
 }
 
 impl Feed for Changes {
-    type Item = BudgetChange;
+    type Item = Shared<BudgetChange>;
 
-    async fn next(&mut self) -> crate::error::Result<Option<Live<BudgetChange>>> {
+    async fn next(&mut self) -> Result<Option<Live<Shared<BudgetChange>>>> {
         loop {
-            let Some(op) = self.live.op() else { return Ok(None) };
-            self.turn(&op);
-            while let Some((place, row)) = self.waiting.pop_front() {
-                if self.is_readable(&op, &row) {
-                    let cursor = Cursor { place, view: FEED }.to_string();
-                    return Ok(Some(Live::new(op, BudgetChange { envelope: Envelope(row), cursor })));
+            let Some(caller) = self.live.current() else { return Ok(None) };
+            self.turn(caller);
+            while let Some(waiting) = self.waiting.pop_front() {
+                if self.is_readable(&waiting.row) {
+                    return Ok(Some(self.tell(waiting)));
                 }
             }
             if let Some(event) = self.unread.clone() {
-                self.hear(&op, &event).await?;
+                self.hear(&event).await?;
                 self.unread = None;
                 continue;
             }
-            drop(op);
             tokio::select! {
                 biased;
                 () = self.live.changed() => {}
@@ -161,7 +199,7 @@ impl Feed for Changes {
 }
 
 /// The place behind which one goes on, in a feed that ends at a position.
-fn begin(text: &str, end: i64) -> crate::error::Result<Place> {
+fn begin(text: &str, end: i64) -> Result<Place> {
     let cursor = Cursor::within(text, end)?;
     match cursor.view == FEED {
         true => Ok(cursor.place),

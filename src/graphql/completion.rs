@@ -1,9 +1,9 @@
-//! Answers with errors, completed as the specification says.
+//! Answers, completed and put in order as the specification says.
 //!
 //! async-graphql leaves a field that failed out of its object, and puts what took longer behind what did
 //! not. A field that failed is null; where its type allows no null, what holds it is, and so on upwards
-//! (GraphQL, 6.4.4). So whatever an error's path points into is gone through once more; answers without
-//! errors are not touched.
+//! (GraphQL, 6.4.4): whatever an error's path points into is gone through once more. And the fields of an
+//! object come in the order in which they were asked for (7.2.2): [`arrange`].
 
 use std::collections::HashMap;
 
@@ -107,7 +107,7 @@ fn restore(value: &mut Value, path: &[PathSegment]) {
 
 struct Completion<'c> {
     registry: &'c Registry,
-    fragments: &'c HashMap<Name, Positioned<FragmentDefinition>>,
+    fragments: &'c Fragments,
 }
 
 impl<'c> Completion<'c> {
@@ -160,22 +160,14 @@ impl<'c> Completion<'c> {
             return false;
         };
         let below: Vec<&SelectionSet> = named.by_ref().map(|(_, field)| &field.selection_set.node).collect();
-        let is_null = match fields.get_mut(key) {
+        match fields.get_mut(key) {
             Some(value) => self.settle(ty, &below, value, path),
             None if ty.ends_with('!') => true,
             None => {
                 fields.insert(Name::new(key), Value::Null);
                 false
             }
-        };
-        let places: HashMap<&str, usize> = selected
-            .iter()
-            .enumerate()
-            .rev()
-            .map(|(place, (_, field))| (field.response_key().node.as_str(), place))
-            .collect();
-        fields.sort_by_cached_key(|key, _| places.get(key.as_str()).copied());
-        is_null
+        }
     }
 
     /// The fields of a selection, each with the type that it is a field of, those of fragments included.
@@ -195,6 +187,73 @@ impl<'c> Completion<'c> {
                         let on = &fragment.node.type_condition.node.on.node;
                         self.select(on, &fragment.node.selection_set.node, selected);
                     }
+                }
+            }
+        }
+    }
+}
+
+/// The fragments of a document, by name.
+pub type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+/// Puts the fields of an answer to a selection in the order in which they were asked for.
+pub fn arrange(fragments: &Fragments, set: &SelectionSet, answer: &mut Value) {
+    Arrangement::of(fragments, &[set]).apply(answer);
+}
+
+/// In which order the fields of an object come, and those of what they hold.
+struct Arrangement<'c>(Vec<(&'c str, Arrangement<'c>)>);
+
+impl<'c> Arrangement<'c> {
+    fn of(fragments: &'c Fragments, sets: &[&'c SelectionSet]) -> Self {
+        let mut fields = Vec::new();
+        sets.iter().for_each(|set| collect(fragments, set, &mut fields));
+        Self(fields.into_iter().map(|(key, below)| (key, Self::of(fragments, &below))).collect())
+    }
+
+    fn apply(&self, value: &mut Value) {
+        match value {
+            Value::List(items) => items.iter_mut().for_each(|item| self.apply(item)),
+            Value::Object(fields) if !self.0.is_empty() => self.sort(fields),
+            _ => {}
+        }
+    }
+
+    fn sort(&self, fields: &mut IndexMap<Name, Value>) {
+        let (mut next, mut is_sorted) = (0, true);
+        for (key, value) in fields.iter_mut() {
+            // Nearly always the one behind the last.
+            let Some(place) = self.place(key, next).or_else(|| self.place(key, 0)) else { continue };
+            is_sorted &= next <= place;
+            next = place + 1;
+            self.0[place].1.apply(value);
+        }
+        if !is_sorted {
+            fields.sort_by_cached_key(|key, _| self.place(key, 0));
+        }
+    }
+
+    fn place(&self, key: &str, from: usize) -> Option<usize> {
+        let rest = self.0.iter().enumerate().skip(from);
+        rest.into_iter().find(|(_, (field, _))| *field == key).map(|(place, _)| place)
+    }
+}
+
+/// The fields of a selection, each once, with what is selected below it; whatever type they are of.
+fn collect<'c>(fragments: &'c Fragments, set: &'c SelectionSet, fields: &mut Vec<(&'c str, Vec<&'c SelectionSet>)>) {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => {
+                let (key, below) = (field.node.response_key().node.as_str(), &field.node.selection_set.node);
+                match fields.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, all)) => all.push(below),
+                    None => fields.push((key, vec![below])),
+                }
+            }
+            Selection::InlineFragment(inline) => collect(fragments, &inline.node.selection_set.node, fields),
+            Selection::FragmentSpread(spread) => {
+                if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
+                    collect(fragments, &fragment.node.selection_set.node, fields);
                 }
             }
         }
@@ -308,11 +367,21 @@ mod tests {
 
     #[tokio::test]
     async fn the_order_is_that_of_the_request() {
-        let text = data("{ thing { slow ... { mayFail quick } a: quick } }").await.to_string();
-        assert_eq!(text, r#"{"thing":{"a":2,"mayFail":null,"quick":2,"slow":1}}"#, "as serde_json sorts it");
-        let schema = Schema::new(Completed(Root), EmptyMutation, EmptySubscription);
-        let response = schema.execute("{ thing { slow ... { mayFail quick } a: quick } }").await;
-        let text = serde_json::to_string(&response.data).unwrap();
-        assert_eq!(text, r#"{"thing":{"slow":1,"mayFail":null,"quick":2,"a":2}}"#);
+        let arranged = async |query: &str| {
+            let document = async_graphql::parser::parse_query(query).unwrap();
+            let (_, operation) = document.operations.iter().next().unwrap();
+            let schema = Schema::new(Completed(Root), EmptyMutation, EmptySubscription);
+            let mut response = schema.execute(query).await;
+            arrange(&document.fragments, &operation.node.selection_set.node, &mut response.data);
+            serde_json::to_string(&response.data).unwrap()
+        };
+        assert_eq!(
+            arranged("{ thing { slow ... { mayFail quick } a: quick } }").await,
+            r#"{"thing":{"slow":1,"mayFail":null,"quick":2,"a":2}}"#
+        );
+        assert_eq!(
+            arranged("{ thing { slow quick ...F quick } perhaps { many { slow b: quick a: quick } } a: perhaps { quick } } fragment F on Thing { a: slow perhaps { slow quick } perhaps { z: quick } }").await,
+            r#"{"thing":{"slow":1,"quick":2,"a":1,"perhaps":{"slow":1,"quick":2,"z":2}},"perhaps":{"many":[{"slow":1,"b":2,"a":2},null]},"a":{"quick":2}}"#
+        );
     }
 }

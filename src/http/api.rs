@@ -18,11 +18,13 @@ use super::{
     Peer, Server,
     limits::{Limit, Limits, Refused},
     op,
-    operation::{Answer, Incoming, Operation, plain, run, too_large, unreadable},
+    operation::{Answer, Incoming, Operation, plain, run, unreadable},
     request_id, spoken,
 };
 use crate::{both, error::Error, i18n::Text, op::Op};
 
+/// HTTP status of an answer with data and errors.
+const PARTIAL_SUCCESS: u16 = 294;
 /// How many times the largest body may be read to its end before it is refused.
 const LENIENCE: usize = 8;
 
@@ -48,15 +50,15 @@ impl Media {
         let ranges: Vec<&str> =
             headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
         if ranges.is_empty() {
-            return Some(Self::Json);
+            return Some(Self::GraphQl);
         }
         let ranges: Vec<Range> = ranges.into_iter().take(32).filter_map(Range::read).collect();
         let weigh = |media: Self| Some((Range::weight(&ranges, media)?, media));
         match (weigh(Self::GraphQl), weigh(Self::Json)) {
-            // Between what is liked as much, the one that is named; and the newer where both are.
-            (Some((graphql, _)), Some((json, _))) if graphql.is_over(json) => Some(Self::GraphQl),
-            (Some(_), None) => Some(Self::GraphQl),
-            (_, Some(_)) => Some(Self::Json),
+            // Between what is liked as much, the one that is named; and the newer where both or neither are.
+            (Some((graphql, _)), Some((json, _))) if json.is_over(graphql) => Some(Self::Json),
+            (Some(_), _) => Some(Self::GraphQl),
+            (None, Some(_)) => Some(Self::Json),
             (None, None) => None,
         }
     }
@@ -80,7 +82,7 @@ struct Weight {
 
 impl Weight {
     fn is_over(self, other: Self) -> bool {
-        self.q > other.q || (self.q >= other.q && self.exactness >= other.exactness && self.exactness == EXACT)
+        self.q > other.q || (self.q >= other.q && self.exactness > other.exactness)
     }
 }
 
@@ -162,6 +164,18 @@ impl<'h> Asked<'h> {
         self.error(status, plain(error, self.language(), &request_id(self.headers)))
     }
 
+    /// How an answer went. Where its media type says so: 294, partial success, for data with errors beside it,
+    /// as the specification of September 2026 has it.
+    fn status(&self, answer: &Answer) -> StatusCode {
+        match self.media {
+            _ if answer.is_unauthenticated() => StatusCode::UNAUTHORIZED,
+            Media::Json => StatusCode::OK,
+            Media::GraphQl if !answer.ran => StatusCode::BAD_REQUEST,
+            Media::GraphQl if answer.response.errors.is_empty() => StatusCode::OK,
+            Media::GraphQl => StatusCode::from_u16(PARTIAL_SUCCESS).unwrap_or(StatusCode::OK),
+        }
+    }
+
     fn answer(&self, status: StatusCode, answer: &Answer) -> Response {
         let mut response = serde_json::to_vec(answer).unwrap_or_default().into_response();
         *response.status_mut() = status;
@@ -170,20 +184,20 @@ impl<'h> Asked<'h> {
 
     /// The answer to a request that was understood.
     fn respond(&self, op: &Op, answer: Answer) -> Response {
-        if answer.ran {
-            let response = GraphQLResponse::from(answer.response).into_response();
-            let size = response.body().size_hint().exact().unwrap_or(u64::MAX);
-            if size > u64::try_from(op.app.settings.limits.response_bytes).unwrap_or(u64::MAX) {
-                return self.answer(StatusCode::OK, &too_large(op));
-            }
-            return self.label(response);
+        let status = self.status(&answer);
+        if !answer.ran {
+            return self.answer(status, &answer);
         }
-        let status = match self.media {
-            _ if answer.is_unauthenticated() => StatusCode::UNAUTHORIZED,
-            Media::GraphQl => StatusCode::BAD_REQUEST,
-            Media::Json => StatusCode::OK,
-        };
-        self.answer(status, &answer)
+        let limits = &op.app.settings.limits;
+        let wrote = answer.wrote;
+        let mut response = GraphQLResponse::from(answer.response).into_response();
+        let size = response.body().size_hint().exact().unwrap_or(u64::MAX);
+        if size > u64::try_from(limits.response_bytes).unwrap_or(u64::MAX) {
+            let answer = Answer::too_large(wrote, limits, op.language);
+            return self.answer(self.status(&answer), &answer);
+        }
+        *response.status_mut() = status;
+        self.label(response)
     }
 
     fn label(&self, mut response: Response) -> Response {
@@ -411,13 +425,14 @@ mod tests {
 
     #[test]
     fn the_client_chooses_the_media_type() {
-        assert_eq!(Media::preferred(&HeaderMap::new()), Some(Media::Json));
-        assert_eq!(preferred("*/*"), Some(Media::Json));
+        assert_eq!(Media::preferred(&HeaderMap::new()), Some(Media::GraphQl));
+        assert_eq!(preferred("*/*"), Some(Media::GraphQl));
         assert_eq!(preferred("application/graphql-response+json, application/json;q=0.9"), Some(Media::GraphQl));
         assert_eq!(preferred("application/json, application/graphql-response+json"), Some(Media::GraphQl));
         assert_eq!(preferred("application/graphql-response+json;q=0.1, application/json"), Some(Media::Json));
         assert_eq!(preferred("Application/GraphQL-Response+JSON; charset=utf-8"), Some(Media::GraphQl));
-        assert_eq!(preferred("text/html, */*;q=0.1"), Some(Media::Json));
+        assert_eq!(preferred("text/html, */*;q=0.1"), Some(Media::GraphQl));
+        assert_eq!(preferred("application/json;q=0.9, */*;q=0.8"), Some(Media::Json));
         assert_eq!(preferred("text/html, application/json;q=0"), None);
         assert_eq!(preferred("*/*, application/json;q=0"), Some(Media::GraphQl));
         assert_eq!(preferred("application/*, application/graphql-response+json;Q=0.0"), Some(Media::Json));

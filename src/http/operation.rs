@@ -152,6 +152,15 @@ impl Operation {
         request.set_parsed_query(self.document.parsed.clone());
         request
     }
+
+    /// An answer to it with its fields in the order in which they were asked for.
+    fn arranged(&self, mut response: Response) -> Response {
+        if let Ok(asked) = self.document.operation(self.name.as_deref()) {
+            let fragments = &self.document.parsed.fragments;
+            graphql::completion::arrange(fragments, &asked.selection_set.node, &mut response.data);
+        }
+        response
+    }
 }
 
 /// Without a token only what nobody needs one for exists, and the schema's word on that.
@@ -169,12 +178,14 @@ pub(super) struct Answer {
     pub(super) ran: bool,
     /// Whether a resolver panicked.
     pub(super) is_broken: bool,
+    /// Whether something was written.
+    pub(super) wrote: bool,
 }
 
 impl Answer {
     /// An operation that is not run.
     pub(super) fn refused(error: ServerError) -> Self {
-        Self { response: Response::from_errors(vec![error]), ran: false, is_broken: false }
+        Self { response: Response::from_errors(vec![error]), ran: false, is_broken: false, wrote: false }
     }
 
     /// An operation that was run, and of which nothing but an error is known.
@@ -191,6 +202,32 @@ impl Answer {
     pub(super) fn is_unauthenticated(&self) -> bool {
         let code = |error: &ServerError| error.extensions.as_ref().and_then(|e| e.get("code").cloned());
         !self.ran && self.response.errors.iter().any(|error| code(error) == Some(Error::Unauthenticated.code().into()))
+    }
+
+    /// The only field of its data, where its value is finished JSON ([`crate::live::Shared`]) and nothing is beside
+    /// it.
+    pub(super) fn finished(&self) -> Option<(&str, &str)> {
+        let Response { data: Value::Object(data), errors, extensions, .. } = &self.response else { return None };
+        match data.first() {
+            Some((key, Value::Binary(json))) if data.len() == 1 && errors.is_empty() && extensions.is_empty() => {
+                Some((key, std::str::from_utf8(json).ok()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is said instead of an answer that is too large to be sent. What was written stays, which is said.
+    pub(super) fn too_large(wrote: bool, limits: &Limits, language: Language) -> Self {
+        let mut error = Refused::excess(Limit::ResponseBytes, limits).into_error(language);
+        if wrote {
+            let done = both!(
+                " La modification est faite ; seule la réponse est trop longue.",
+                " The change is made; only the answer is too long."
+            );
+            error.message.push_str(&done.into_language(language));
+            error.extensions.get_or_insert_default().set("outcome", "DONE");
+        }
+        Self::cut(error)
     }
 
     /// Whether nothing but errors came out of it.
@@ -234,7 +271,7 @@ pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
         done => done,
     };
     match done {
-        Ok(Ok(response)) => told(op, response),
+        Ok(Ok(response)) => told(op, operation.arranged(response)),
         Ok(Err(_panic)) => Answer::broken(op),
         Err(_elapsed) => too_long(op),
     }
@@ -252,11 +289,6 @@ fn too_long(op: &Op) -> Answer {
     Answer::cut(error)
 }
 
-/// What is said of an answer that is too large to be sent. It was made nonetheless: what was written stays.
-pub(super) fn too_large(op: &Op) -> Answer {
-    Answer::cut(Refused::excess(Limit::ResponseBytes, &op.app.settings.limits).into_error(op.language))
-}
-
 fn is_mutation(text: &str, name: Option<&str>, limits: &Limits) -> bool {
     let parsed = super::scan::scan(text, limits).ok().and_then(|_| parse_query(text).ok());
     let Some(parsed) = parsed else { return false };
@@ -268,13 +300,14 @@ fn is_mutation(text: &str, name: Option<&str>, limits: &Limits) -> bool {
 pub(super) fn follow(
     op: &Arc<Op>,
     live: LiveCaller,
-    operation: &Operation,
+    operation: &Arc<Operation>,
 ) -> impl Stream<Item = Answer> + Send + use<> {
     let request = graphql::request(operation.request(), op).data(live);
-    let op = op.clone();
+    let (op, operation) = (op.clone(), operation.clone());
     let events = AssertUnwindSafe(schema(&op).execute_stream(request)).catch_unwind();
     events.map(move |event| match event {
-        Ok(response) => told(&op, response),
+        Ok(response) if response.errors.is_empty() => told(&op, response),
+        Ok(response) => told(&op, operation.arranged(response)),
         Err(_panic) => Answer::broken(&op),
     })
 }
@@ -314,7 +347,7 @@ fn told(op: &Op, mut response: Response) -> Answer {
             *error = ServerError { locations: std::mem::take(&mut error.locations), path: path(error), ..hidden };
         }
     }
-    Answer { response, ran, is_broken: false }
+    Answer { response, ran, is_broken: false, wrote: op.meter.may_have_written() }
 }
 
 fn path(error: &mut ServerError) -> Vec<PathSegment> {

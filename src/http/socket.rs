@@ -57,8 +57,8 @@ use crate::{
 mod message;
 mod outgoing;
 
-/// axum's own buffers would take 140 KB a socket.
-const BUFFER: usize = 4096;
+/// axum's own buffers would take 140 KB a socket. They grow with a message that needs more.
+const BUFFER: usize = 1024;
 /// Events of one subscription that may wait to be sent before the next one is asked for.
 const MOST_WAITING: usize = 8;
 /// How long running queries and mutations may take when the server ends.
@@ -709,7 +709,8 @@ impl Conversation {
             let live =
                 LiveCaller::new(self.server.app.clone(), session.rights.subscribe(), language, &self.name(serial));
             Box::pin(async move {
-                match op.await {
+                // What it takes to look at a token is not kept while events are waited for.
+                match Box::pin(op).await {
                     Ok(op) => next_event(follow(&op, live, &operation).boxed()).await,
                     Err(error) => What::Answered(Err(error)),
                 }
@@ -780,7 +781,7 @@ impl Conversation {
             return Some(message);
         }
         let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
-        let answer = beyond(Limit::ResponseBytes, limits, language);
+        let answer = Answer::too_large(answer.wrote, limits, language);
         if let Some(running) = self.operations.get(id) {
             running.abort.abort();
         }

@@ -99,6 +99,14 @@ pub async fn readable(op: &Op, ids: &[OrderId]) -> Result<Vec<order::Model>, DbE
         .await
 }
 
+/// An order, whoever asks.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn by_key(conn: &impl ConnectionTrait, id: OrderId) -> Result<Option<order::Model>, DbErr> {
+    order::Entity::find_by_id(id).one(conn).await
+}
+
 /// An attachment that was not removed, whoever asks.
 ///
 /// # Errors

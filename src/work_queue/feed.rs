@@ -11,7 +11,6 @@ use std::{
         Arc, Weak,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
 };
 
 use ::entity::{
@@ -20,19 +19,17 @@ use ::entity::{
 };
 use parking_lot::Mutex;
 use sea_orm::DbErr;
-use tokio::{
-    sync::{Notify, OnceCell, broadcast},
-    time::Instant,
-};
+use tokio::sync::{Notify, broadcast};
 
-use super::{moves::Moves, shown::Answers, store, view::Route};
-use crate::db::Conn;
+use super::{moves::Moves, store, view::Route};
 pub use crate::outbox::Cursor;
+use crate::{
+    db::Conn,
+    live::{Fresh, Tellings},
+};
 
 /// How much news a slow follower may leave lying before it has to catch up from the table.
 const BACKLOG: usize = 256;
-/// How long rows that were read for one follower are good for the others.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// What an event moved, with the rows as they are now.
 #[derive(Debug)]
@@ -46,44 +43,33 @@ pub(super) struct News {
 #[derive(Debug)]
 pub(super) struct Snapshot {
     ids: Vec<WorkItemId>,
-    rows: OnceCell<(Instant, HashMap<WorkItemId, work_item::Model>)>,
-    answers: Arc<Answers>,
+    rows: Fresh<Rows>,
+    /// What was told of them.
+    pub(super) tellings: Arc<Tellings>,
 }
 
-/// A row as it is now.
-#[derive(Debug)]
-pub(super) struct Now {
-    pub(super) row: work_item::Model,
-    /// Answers about it that others may have been given; none where the row was read for one alone.
-    pub(super) answers: Option<Arc<Answers>>,
-}
+/// The rows that there are.
+pub(super) type Rows = Arc<HashMap<WorkItemId, work_item::Model>>;
 
 impl Snapshot {
     /// Rows yet to be read.
     pub(super) fn of(ids: Vec<WorkItemId>) -> Arc<Self> {
-        Arc::new(Self { ids, rows: OnceCell::new(), answers: Arc::default() })
+        Arc::new(Self { ids, rows: Fresh::default(), tellings: Arc::default() })
     }
 
     /// Rows that were just read.
     pub(super) fn taken(rows: Vec<work_item::Model>) -> Arc<Self> {
-        let rows = OnceCell::new_with(Some((Instant::now(), by_id(rows))));
-        Arc::new(Self { ids: Vec::new(), rows, answers: Arc::default() })
+        Arc::new(Self { ids: Vec::new(), rows: Fresh::taken(by_id(rows)), tellings: Arc::default() })
     }
 
-    /// A row as it is now; nothing where it is gone.
-    pub(super) async fn row(&self, conn: &Conn, id: WorkItemId) -> Result<Option<Now>, DbErr> {
-        let read = async || Ok::<_, DbErr>((Instant::now(), by_id(store::items(conn, &self.ids).await?)));
-        let (at, rows) = self.rows.get_or_try_init(read).await?;
-        if at.elapsed() <= FRESH {
-            return Ok(rows.get(&id).map(|row| Now { row: row.clone(), answers: Some(self.answers.clone()) }));
-        }
-        let alone = store::items(conn, &[id]).await?.pop();
-        Ok(alone.map(|row| Now { row, answers: None }))
+    /// The rows as they are now; nothing where everybody has to read their own by now.
+    pub(super) async fn rows(&self, conn: impl FnOnce() -> Conn) -> Result<Option<Rows>, DbErr> {
+        self.rows.get(async || Ok(by_id(store::items(&conn(), &self.ids).await?))).await
     }
 }
 
-fn by_id(rows: Vec<work_item::Model>) -> HashMap<WorkItemId, work_item::Model> {
-    rows.into_iter().map(|row| (row.id, row)).collect()
+fn by_id(rows: Vec<work_item::Model>) -> Rows {
+    Arc::new(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Hands news on to those whom it may concern.

@@ -9,13 +9,15 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use ::entity::vocabulary::{WorkItemId, WorkKind};
+use ::entity::{
+    platform::work_item,
+    vocabulary::{WorkItemId, WorkKind},
+};
 use sea_orm::Condition;
 
 use super::{
-    feed::{Arrival, Now, Seat, Snapshot},
+    feed::{Arrival, Seat, Snapshot},
     moves::{Audience, Move, Moves},
-    shown::{self, Shape, Shown},
     store,
     types::{WorkItem, WorkQueueChange, WorkQueueEvent, only},
     view::{View, audience},
@@ -24,7 +26,7 @@ use crate::{
     authz::Caller,
     error::{Error, Result},
     graphql::filter::OneOf,
-    live::{Feed, Live, LiveCaller},
+    live::{self, Feed, Live, LiveCaller, Shape, Shared, Sharing},
     op::Op,
     outbox::{self, Cursor, Place, WHOLE},
 };
@@ -45,7 +47,7 @@ pub(super) struct Follower {
     print: u32,
     shape: Shape,
     /// With whom the caller shares answers.
-    audience: shown::Audience,
+    audience: live::Audience,
     /// What the caller was shown before their rights changed, for a while.
     former: Option<Former>,
     seat: Seat,
@@ -110,9 +112,14 @@ impl Follower {
             None => ((end, WHOLE), false),
             Some(text) => (begin(&text, end, print)?, true),
         };
-        let audience = shown::Audience::of(&caller, shape);
+        let audience = live::Audience::of(&caller, live.language(), shape);
         let messages = VecDeque::new();
         Ok(Self { live, kinds, caller, view, print, shape, audience, former: None, seat, done, behind, messages })
+    }
+
+    /// An operation of this moment with the rights of the view.
+    fn op(&self) -> Arc<Op> {
+        self.live.op_of(self.caller.clone())
     }
 
     /// Goes over to the present rights. Listens on the new routes first: what the hub told before is in
@@ -130,7 +137,7 @@ impl Follower {
             self.view = view;
         }
         self.print = print;
-        self.audience = shown::Audience::of(&caller, self.shape);
+        self.audience = live::Audience::of(&caller, self.live.language(), self.shape);
         self.caller = caller;
         Ok(())
     }
@@ -214,42 +221,80 @@ impl Follower {
     }
 
     /// Reads and authorises the item again: what is gone or out of sight by now has been removed.
-    async fn tell(&self, op: Arc<Op>, message: &Message) -> Result<Live<WorkQueueEvent>> {
+    async fn tell(&self, message: &Message) -> Result<Live<Shared<WorkQueueEvent>>> {
         let Message { change, item: id, cursor, snapshot } = message;
         let (change, id, cursor) = (*change, *id, *cursor);
-        let now = match change {
-            WorkQueueChange::Removed => None,
-            WorkQueueChange::Added | WorkQueueChange::Updated => snapshot.row(&op.conn(), id).await?,
-        };
-        let item = now.and_then(|Now { row, answers }| {
-            let shared = answers.map(|answers| (answers, self.shape, self.audience));
-            Some(Shown::new(WorkItem::seen(row, &self.view)?, shared))
-        });
+        if change == WorkQueueChange::Removed {
+            return Ok(self.told(snapshot, None, change, id, cursor));
+        }
+        match snapshot.rows(|| self.op().conn()).await? {
+            Some(rows) => Ok(self.told(snapshot, rows.get(&id), change, id, cursor)),
+            None => {
+                let op = self.op();
+                let row = Box::pin(store::items(&op.conn(), &[id])).await?.pop();
+                let event = self.event(row.as_ref(), change, id, cursor);
+                Ok(Live::new(op, Shared::New { event, cursor, sharing: None }))
+            }
+        }
+    }
+
+    /// What is told of a row that is shared: the same as others are told, where one was before.
+    fn told(
+        &self,
+        snapshot: &Snapshot,
+        row: Option<&work_item::Model>,
+        change: WorkQueueChange,
+        id: WorkItemId,
+        cursor: Cursor,
+    ) -> Live<Shared<WorkQueueEvent>> {
+        let row = row.filter(|row| self.view.contains(&audience(row)));
+        let change = if row.is_some() { change } else { WorkQueueChange::Removed };
+        let sharing = Sharing::new(snapshot.tellings.clone(), self.shape, self.audience, (id.0, change as u8));
+        match sharing.told(cursor) {
+            Some(told) => Live::finished(told),
+            None => {
+                let event = self.event(row, change, id, cursor);
+                Live::new(self.op(), Shared::New { event, cursor, sharing: Some(sharing) })
+            }
+        }
+    }
+
+    fn event(
+        &self,
+        row: Option<&work_item::Model>,
+        change: WorkQueueChange,
+        id: WorkItemId,
+        cursor: Cursor,
+    ) -> WorkQueueEvent {
+        let item = row.and_then(|row| WorkItem::seen(row.clone(), &self.view));
         let change = if item.is_some() { change } else { WorkQueueChange::Removed };
-        Ok(Live::new(op, WorkQueueEvent::new(change, id, item, cursor)))
+        WorkQueueEvent::new(change, id, item, cursor)
     }
 }
 
+/// What is rarely done is boxed: a follower takes little room while it waits, which is nearly always.
 impl Feed for Follower {
-    type Item = WorkQueueEvent;
+    type Item = Shared<WorkQueueEvent>;
 
-    async fn next(&mut self) -> Result<Option<Live<WorkQueueEvent>>> {
+    async fn next(&mut self) -> Result<Option<Live<Shared<WorkQueueEvent>>>> {
         loop {
-            let Some(op) = self.live.op() else { return Ok(None) };
-            if !Arc::ptr_eq(op.caller()?, &self.caller) {
-                self.turn(&op).await?;
+            let Some(caller) = self.live.current() else { return Ok(None) };
+            if !Arc::ptr_eq(&caller, &self.caller) {
+                let op = self.live.op_of(caller);
+                Box::pin(self.turn(&op)).await?;
             }
             if let Some(message) = self.messages.front() {
-                let told = self.tell(op, message).await?;
+                let told = self.tell(message).await?;
                 self.messages.pop_front();
                 return Ok(Some(told));
             }
             if self.former.as_ref().is_some_and(|former| former.compared.is_some()) {
-                self.compare(&op).await?;
+                let op = self.op();
+                Box::pin(self.compare(&op)).await?;
             } else if self.behind {
-                self.catch_up(&op).await?;
+                let op = self.op();
+                Box::pin(self.catch_up(&op)).await?;
             } else {
-                drop(op);
                 tokio::select! {
                     biased;
                     () = self.live.changed() => {}

@@ -4,14 +4,21 @@ use ::entity::vocabulary::WorkKind;
 use async_graphql::{Context, InputObject, Result, Subscription};
 use futures_util::stream::Stream;
 
-use super::{follower::Follower, shown::Shape, types::WorkQueueEvent};
+use super::{follower::Follower, types::WorkQueueEvent};
 use crate::{
     graphql::{
         filter::OneOf,
         guard::requires,
         payload::{Told, op},
     },
-    live::{self, Live, LiveCaller},
+    live::{self, Common, Live, LiveCaller, Shape, Shared},
+};
+
+/// What everybody is told alike who may ask for it.
+const COMMON: Common = Common {
+    object: "item",
+    columns: &["id", "kind", "label", "since", "year", "total", "version"],
+    objects: &["owner", "delegation", "region"],
 };
 
 /// Follows the queues.
@@ -37,9 +44,9 @@ impl WorkQueueSubscription {
         )]
         after: Option<String>,
         #[graphql(desc = "Which items.")] filter: Option<WorkQueueChangedFilter>,
-    ) -> Result<impl Stream<Item = Result<Live<WorkQueueEvent>>>> {
+    ) -> Result<impl Stream<Item = Result<Live<Shared<WorkQueueEvent>>>>> {
         let op = op(ctx).clone();
-        let (caller, kinds, shape) = (LiveCaller::of(ctx)?, filter.and_then(|f| f.kind), Shape::of(ctx));
+        let (caller, kinds, shape) = (LiveCaller::of(ctx)?, filter.and_then(|f| f.kind), Shape::of(ctx, &COMMON));
         let follower = Follower::new(caller, after, kinds, shape).await.told(&op)?;
         Ok(live::follow(op, follower))
     }

@@ -13,9 +13,7 @@ use sea_orm::{
 
 use super::{
     feed::Cursor,
-    labels,
-    shown::Shown,
-    store,
+    labels, store,
     view::{View, audience},
 };
 use crate::{
@@ -48,12 +46,6 @@ impl WorkItem {
     pub fn seen(row: work_item::Model, view: &View) -> Option<Self> {
         let audience = audience(&row);
         view.contains(&audience).then(|| Self { on_behalf_of: view.on_behalf_of(&audience), row })
-    }
-
-    /// The row of it.
-    #[must_use]
-    pub fn row(&self) -> &work_item::Model {
-        &self.row
     }
 }
 
@@ -341,13 +333,13 @@ pub struct WorkQueueEvent {
     /// Global id of the item.
     item_id: ID,
     /// The item as it is now; none where it was removed.
-    item: Option<Shown>,
+    item: Option<WorkItem>,
     /// Place in the feed: a client that comes back gives its last one as `after`.
     cursor: String,
 }
 
 impl WorkQueueEvent {
-    pub(super) fn new(change: WorkQueueChange, id: WorkItemId, item: Option<Shown>, cursor: Cursor) -> Self {
+    pub(super) fn new(change: WorkQueueChange, id: WorkItemId, item: Option<WorkItem>, cursor: Cursor) -> Self {
         Self { change, item_id: global(id), item, cursor: cursor.to_string() }
     }
 }

@@ -380,3 +380,12 @@ impl Reply {
 pub fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).expect("a day")
 }
+
+/// What a subscription's field tells, be it finished JSON, as a socket takes it.
+pub fn event(response: async_graphql::Response, field: &str) -> Value {
+    let async_graphql::Value::Object(mut data) = response.data else { panic!("no data: {response:?}") };
+    match data.swap_remove(field).unwrap_or_else(|| panic!("no {field}")) {
+        async_graphql::Value::Binary(json) => serde_json::from_slice(&json).expect("JSON"),
+        value => value.into_json().expect("JSON"),
+    }
+}

@@ -998,7 +998,7 @@ impl Following {
         let response = time::timeout(Duration::from_secs(20), self.events.next()).await.expect("a change in time");
         let response = response.expect("a change");
         assert!(response.errors.is_empty(), "{:?}", response.errors);
-        let change = response.data.into_json().expect("JSON")["budgetChanged"].clone();
+        let change = crate::app::event(response, "budgetChanged");
         let envelope = &change["envelope"];
         let whose = envelope["delegate"]["code"].as_str().or(envelope["kind"].as_str()).expect("a name").to_owned();
         let text = |value: &Value| value.as_str().expect("a text").to_owned();

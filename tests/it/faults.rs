@@ -13,14 +13,17 @@ use std::{
 use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
+use sesame::config::Settings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
 use crate::{
+    app::TestApp,
     harness::{Backend, Trial, trials},
     http::{Answer, Site},
+    talk::Talk,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -32,6 +35,8 @@ pub fn trials() -> Vec<Trial> {
         postgres a_frozen_process_does_not_stop_the_others,
         postgres what_is_remembered_does_not_outlive_a_stuck_outbox,
         postgres a_listener_that_is_cut_listens_again,
+        postgres a_renewal_waits_for_a_database_that_is_away,
+        sqlite a_panic_is_answered_and_ends_the_socket_with_4500,
         sqlite a_full_disk_is_told_and_nothing_is_half_written,
     ]
 }
@@ -53,11 +58,18 @@ async fn execute(site: &Site, sql: &str) {
     site.app.database.writer().execute_unprepared(sql).await.expect(sql);
 }
 
-/// A wire to PostgreSQL that can lose the answer to a commit.
+/// A wire to PostgreSQL that can lose the answer to a commit, and be cut.
 struct Wire {
     url: String,
+    fate: Arc<Fate>,
+}
+
+#[derive(Default)]
+struct Fate {
     /// The next answer to a commit is lost, and its connection with it.
-    loses: Arc<AtomicBool>,
+    loses: AtomicBool,
+    /// Nothing comes through, on the connections that there are and on new ones.
+    is_cut: AtomicBool,
 }
 
 impl Wire {
@@ -66,18 +78,21 @@ impl Wire {
         let near = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         near.set_nonblocking(true).expect("a listener");
         let place = near.local_addr().expect("an address");
-        let (near, loses) = (TcpListener::from_std(near).expect("a listener"), Arc::new(AtomicBool::new(false)));
-        let (far, told): (SocketAddr, _) = (address.parse().expect("an address"), loses.clone());
+        let (near, fate) = (TcpListener::from_std(near).expect("a listener"), Arc::<Fate>::default());
+        let (far, told): (SocketAddr, _) = (address.parse().expect("an address"), fate.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = near.accept().await {
                 tokio::spawn(carry(client, far, told.clone()));
             }
         });
-        Self { url: url.replace(&address, &place.to_string()), loses }
+        Self { url: url.replace(&address, &place.to_string()), fate }
     }
 }
 
-async fn carry(mut client: TcpStream, far: SocketAddr, loses: Arc<AtomicBool>) {
+async fn carry(mut client: TcpStream, far: SocketAddr, fate: Arc<Fate>) {
+    if fate.is_cut.load(Ordering::SeqCst) {
+        return;
+    }
     let Ok(mut server) = TcpStream::connect(far).await else { return };
     let (mut from_client, mut from_server) = ([0_u8; 8192], [0_u8; 8192]);
     let mut is_lost = false;
@@ -86,7 +101,8 @@ async fn carry(mut client: TcpStream, far: SocketAddr, loses: Arc<AtomicBool>) {
             read = client.read(&mut from_client) => {
                 let Ok(length @ 1..) = read else { return };
                 let said = &from_client[..length];
-                is_lost |= said.windows(6).any(|word| word == b"COMMIT") && loses.swap(false, Ordering::SeqCst);
+                is_lost |= said.windows(6).any(|word| word == b"COMMIT") && fate.loses.swap(false, Ordering::SeqCst);
+                if fate.is_cut.load(Ordering::SeqCst) { return }
                 if server.write_all(said).await.is_err() { return }
             }
             read = server.read(&mut from_server) => {
@@ -99,23 +115,24 @@ async fn carry(mut client: TcpStream, far: SocketAddr, loses: Arc<AtomicBool>) {
     }
 }
 
-async fn wired(backend: Backend) -> (Site, Arc<AtomicBool>) {
-    let mut loses = None;
+async fn wired(backend: Backend, change: impl FnOnce(&mut Settings)) -> (Site, Arc<Fate>) {
+    let mut fate = None;
     let site = Site::with(backend, |settings| {
         let wire = Wire::to(&settings.database_url);
         settings.database_url = wire.url;
-        loses = Some(wire.loses);
+        fate = Some(wire.fate);
+        change(settings);
     })
     .await;
-    (site, loses.expect("a wire"))
+    (site, fate.expect("a wire"))
 }
 
 async fn a_commit_that_nobody_confirmed_is_found_by_its_key(backend: Backend) {
-    let (site, loses) = wired(backend).await;
+    let (site, fate) = wired(backend, |_| {}).await;
     let token = site.token("pdv").await;
-    loses.store(true, Ordering::SeqCst);
+    fate.loses.store(true, Ordering::SeqCst);
     let answer = upload(&site, &token, Some("once")).await;
-    assert!(!loses.load(Ordering::SeqCst), "a commit was lost");
+    assert!(!fate.loses.load(Ordering::SeqCst), "a commit was lost");
     let id = answer.body["data"]["createUpload"]["upload"]["id"].clone();
     assert!(id.is_string(), "{answer:?}");
     assert_eq!(number(&site, "SELECT COUNT(*) FROM upload").await, 1, "written once");
@@ -138,9 +155,9 @@ async fn a_commit_that_nobody_confirmed_is_found_by_its_key(backend: Backend) {
 }
 
 async fn without_a_key_it_is_said_that_nobody_knows(backend: Backend) {
-    let (site, loses) = wired(backend).await;
+    let (site, fate) = wired(backend, |_| {}).await;
     let token = site.token("pdv").await;
-    loses.store(true, Ordering::SeqCst);
+    fate.loses.store(true, Ordering::SeqCst);
     let answer = upload(&site, &token, None).await;
     let error = &answer.body["errors"][0];
     assert_eq!(
@@ -288,4 +305,47 @@ async fn a_full_disk_is_told_and_nothing_is_half_written(backend: Backend) {
     execute(&site, "PRAGMA max_page_count = 1000000").await;
     let again = upload(&site, &token, None).await;
     assert!(again.body["data"]["createUpload"]["upload"]["id"].is_string(), "{again:?}");
+}
+
+/// The next token has come, and only the database is missing to look at it: the socket waits, with what it
+/// follows. Without one, it ends with its token as ever.
+async fn a_renewal_waits_for_a_database_that_is_away(backend: Backend) {
+    let (site, fate) = wired(backend, |settings| settings.access_token_seconds = 6).await;
+    let first = site.token("pdv").await;
+    let mut renewed = Talk::begin(&site.address, &first).await;
+    let forgotten = Talk::begin(&site.address, &first).await;
+    renewed.subscribe("queue", "subscription { workQueueChanged { change } }").await;
+    renewed.is_quiet().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let next = site.token("pdv").await;
+    fate.is_cut.store(true, Ordering::SeqCst);
+    site.app.directory.forget();
+    renewed.say(json!({ "type": "ping", "payload": { "token": next } })).await;
+    assert_eq!(forgotten.closed().await, 4403, "nobody brought another token");
+    // The first token has expired by now.
+    renewed.is_quiet().await;
+    fate.is_cut.store(false, Ordering::SeqCst);
+    let pong = renewed.hear().await;
+    assert!(pong["type"] == "pong" && pong["payload"]["expiresAt"].is_string(), "{pong}");
+    renewed.is_quiet().await;
+}
+
+/// A defect in a resolver ends nothing but what ran into it: an answer over HTTP, one socket with 4500.
+async fn a_panic_is_answered_and_ends_the_socket_with_4500(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let query = "{ budgets(year: 2026) { nodes { available } } }";
+    let address = app.url.trim_start_matches("http://");
+    let mut broken = Talk::begin(&address, &app.token("rr")).await;
+    let mut whole = Talk::begin(&address, &app.token("rr")).await;
+    // Amounts of which no sum can be made, which no rule lets in.
+    app.execute("PRAGMA ignore_check_constraints = ON").await;
+    app.execute("UPDATE envelope SET allocated = 9223372036854775807, committed = -9223372036854775807").await;
+    let answer = app.rr().ask(query, json!({})).await;
+    assert_eq!(answer.error(), "INTERNAL");
+    assert!(!answer.message().contains("amounts"), "nothing of what is inside: {}", answer.message());
+    broken.subscribe("1", query).await;
+    assert_eq!(broken.closed().await, 4500);
+    whole.subscribe("1", "{ viewer { user { code } } }").await;
+    assert_eq!(whole.hear_of("next", "1").await["data"]["viewer"]["user"]["code"], "RR");
+    assert!(app.rr().ask("{ viewer { user { code } } }", json!({})).await.data()["viewer"].is_object());
 }

@@ -30,6 +30,7 @@ use tokio::{
 };
 
 use crate::{
+    excessive::excessive,
     harness::{Backend, TestDb, Trial, scratch_dir, trials},
     postgres,
 };
@@ -249,7 +250,7 @@ async fn media_types_and_statuses(backend: Backend) {
     let (good, bad, odd) = ("{ viewer { user { code } } }", "{ viewer {", "{ viewer { nothing } }");
     for (accept, media, statuses) in [
         (Some("application/json"), "application/json; charset=utf-8", [200, 200, 200]),
-        (None, "application/json; charset=utf-8", [200, 200, 200]),
+        (None, "application/graphql-response+json; charset=utf-8", [200, 400, 400]),
         (Some(MODERN), "application/graphql-response+json; charset=utf-8", [200, 400, 400]),
     ] {
         for (query, status) in [good, bad, odd].into_iter().zip(statuses) {
@@ -481,48 +482,6 @@ pub const INTROSPECTION: &str = "query IntrospectionQuery { __schema { descripti
     fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name \
     ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }";
 
-/// Requests that each exceed one limit, by its name.
-pub fn excessive() -> Vec<(&'static str, Value)> {
-    let viewer = "viewer { user { code } }";
-    let chain: String = (0..60).map(|n| format!("fragment F{n} on Query {{ ...F{} }} ", n + 1)).collect();
-    let doubling: String =
-        (0..30).map(|n| format!("fragment F{n} on Query {{ ...F{m} ...F{m} }} ", m = n + 1)).collect();
-    let nested = |open: &str, close: &str, levels| format!("{}{}", open.repeat(levels), close.repeat(levels));
-    let often: String = (0..40)
-        .map(|n| format!("s{n}: __schema {{ types {{ fields {{ args {{ name type {{ name }} }} }} }} }} "))
-        .collect();
-    let query = |text: String| json!({ "query": text });
-    let with = |variables: Value| json!({ "query": "query($v: [String!]) { __typename @include(if: true) }", "variables": { "v": variables } });
-    let mut deep_value = json!(1);
-    for _ in 0..60 {
-        deep_value = json!([deep_value]);
-    }
-    vec![
-        ("document_bytes", query(format!("{{ {viewer} }} {}", "#".repeat(300_000)))),
-        ("nesting", query(format!("{{ node(id: {}) {{ id }} }}", nested("[", "]", 60)))),
-        ("nesting", query(format!("{{ node(id: {}) {{ id }} }}", nested("{a:", "}", 60)))),
-        ("nesting", query(format!("query($v: {}) {{ a }}", nested("[", "]", 60)))),
-        ("nesting", query(format!("{{ ...F0 }} {chain} fragment F60 on Query {{ __typename }}"))),
-        ("nesting", with(deep_value)),
-        ("tokens", query(format!("{{ {viewer} {} }}", "a ".repeat(6_000)))),
-        ("name_length", query(format!("{{ {} }}", "a".repeat(300)))),
-        ("name_length", query(format!("{{ node(id: {}) {{ id }} }}", "9".repeat(300)))),
-        ("string_bytes", with(json!(["x".repeat(300_000)]))),
-        ("operations", query((0..60).map(|n| format!("query Q{n} {{ {viewer} }} ")).collect())),
-        ("root_fields", query(format!("{{ {} }}", format!("{viewer} ").repeat(60)))),
-        ("fields", query(format!("{{ ...F0 }} {doubling} fragment F30 on Query {{ __typename }}"))),
-        ("aliases", query(format!("{{ viewer {{ {} }} }}", (0..600).map(|n| format!("a{n}: __typename ")).collect::<String>()))),
-        ("directives", query(format!("{{ viewer {{ {} }} }}", "__typename @skip(if: false) ".repeat(250)))),
-        ("directives", query(format!("{{ __typename {} }}", "@skip(if: false) ".repeat(250)))),
-        ("depth", query(nested("{ a ", "}", 25))),
-        ("introspection_depth", query(format!("{{ __schema {{ queryType {{ {} name {} }} }} }}", "ofType { ".repeat(30), "} ".repeat(30)))),
-        ("introspection", query("{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }".into())),
-        ("introspection", query(format!("{{ {often} }}"))),
-        ("complexity", query("{ a(first: 100) { nodes { b(first: 100) { nodes { c d } } } } }".into())),
-        ("values", with(json!(vec!["x"; 60_000]))),
-    ]
-}
-
 async fn each_limit_refuses_and_is_named(backend: Backend) {
     let site = Site::start(backend).await;
     let token = site.token("pdv").await;
@@ -543,7 +502,7 @@ async fn each_limit_refuses_and_is_named(backend: Backend) {
         if taken > Duration::from_millis(500) {
             slow.push((limit, taken));
         }
-        let legacy = site.post(&request.to_string()).bearer_auth(&token);
+        let legacy = site.post(&request.to_string()).bearer_auth(&token).header(header::ACCEPT, "application/json");
         assert_eq!(Answer::of(legacy).await.status, StatusCode::OK);
     }
     assert!(slow.is_empty(), "slow refusals: {slow:?}");
@@ -742,7 +701,7 @@ async fn what_failed_is_null_or_what_holds_it(backend: Backend) {
     // The queue cannot be null: neither can the answer be anything else.
     let query = "{ viewer { user { code } } workQueue(first: 101) { totalCount } }";
     let answer = site.ask(Some(&token), json!({ "query": query })).await;
-    assert_eq!((answer.status, answer.code()), (StatusCode::OK, "BAD_USER_INPUT"), "{answer:?}");
+    assert_eq!((answer.status.as_u16(), answer.code()), (294, "BAD_USER_INPUT"), "{answer:?}");
     assert_eq!(answer.body.get("data"), Some(&Value::Null), "{answer:?}");
     assert_eq!(answer.body["errors"][0]["path"][0], "workQueue");
 }
@@ -764,8 +723,18 @@ async fn an_answer_is_bounded(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.response_bytes = 2_000).await;
     let answer = site.ask(None, json!({ "query": INTROSPECTION })).await;
     assert_eq!((answer.code(), answer.limit()), ("TOO_COMPLEX", "response_bytes"), "{answer:?}");
+    assert_eq!(answer.status.as_u16(), 294);
+    assert!(answer.body["errors"][0]["extensions"].get("outcome").is_none(), "nothing was written: {answer:?}");
     assert_eq!(answer.body.get("data"), Some(&Value::Null));
     assert_eq!(site.ask(None, json!({ "query": "{ __typename }" })).await.status, StatusCode::OK);
+    // What was written stays, which is said.
+    let site = Site::with(backend, |settings| settings.limits.response_bytes = 30).await;
+    let token = site.token("pdv").await;
+    let sign_out = json!({ "query": "mutation { signOut(input: {}) { userErrors { message } } }" });
+    let answer = site.ask(Some(&token), sign_out).await;
+    assert_eq!(answer.body["errors"][0]["extensions"]["outcome"], "DONE", "{answer:?}");
+    assert!(answer.message().contains("The change is made"), "{answer:?}");
+    assert_eq!(site.ask(Some(&token), json!({ "query": "{ __typename }" })).await.status, StatusCode::UNAUTHORIZED);
 }
 
 async fn connections_are_bounded(backend: Backend) {

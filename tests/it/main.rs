@@ -6,7 +6,9 @@ mod authz_matrix;
 mod budgets;
 mod crm;
 mod demo;
+mod excessive;
 mod faults;
+mod feeds;
 mod files;
 mod harness;
 mod house;
@@ -17,6 +19,7 @@ mod orders;
 mod postgres;
 mod process;
 mod socket;
+mod talk;
 mod work_queue;
 
 use std::{process::ExitCode, time::Duration};
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         crm::trials(),
         demo::trials(),
         faults::trials(),
+        feeds::trials(),
         files::trials(),
         house::trials(),
         http::trials(),

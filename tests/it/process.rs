@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{SinkExt, StreamExt};
 use reqwest::{StatusCode, header};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -21,16 +20,11 @@ use sesame::{
     demo::{self, Size},
 };
 
-use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
-};
-
 use crate::{
     harness::{Backend, TestDb, Trial, scratch_dir, trials},
     network,
     postgres::Cluster,
+    talk::Talk,
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -410,9 +404,8 @@ async fn k3_a_database_that_goes_away_is_told_and_comes_back(_: Backend) {
     assert_eq!(body["data"]["createOrder"]["userErrors"], json!([]), "{body}");
     assert_eq!(orders().await.1["data"]["orders"]["totalCount"], 1);
     // Whoever followed before follows still: the order of before the stop, and now this one's event.
-    let heard = hear(&mut followed).await;
-    assert_eq!((&heard["type"], &heard["id"]), (&json!("next"), &json!("orders")), "{heard}");
-    assert_eq!(heard["payload"]["data"]["orderChanged"]["kind"], "order.created", "{heard}");
+    let heard = followed.hear_of("next", "orders").await;
+    assert_eq!(heard["data"]["orderChanged"]["kind"], "order.created", "{heard}");
     // Events are numbered and the policy is watched again.
     let database = Database::connect(&place.url, 1).await.expect("a database");
     let begun = Instant::now();
@@ -430,42 +423,20 @@ async fn k3_a_database_that_goes_away_is_told_and_comes_back(_: Backend) {
     assert!(server.terminate().await < Duration::from_secs(10));
 }
 
-type Followed = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
 /// A socket on which all three feeds are followed.
-async fn follow(server: &Server, token: &str) -> Followed {
-    let mut request =
-        format!("{}/graphql/ws", server.url.replace("http://", "ws://")).into_client_request().expect("a URL");
-    request.headers_mut().append("sec-websocket-protocol", "graphql-transport-ws".parse().expect("a header"));
-    let (mut socket, _) = connect_async(request).await.expect("a socket");
-    let init = json!({ "type": "connection_init", "payload": { "token": token } });
-    socket.send(Message::text(init.to_string())).await.expect("sent");
-    assert_eq!(hear(&mut socket).await["type"], "connection_ack");
+async fn follow(server: &Server, token: &str) -> Talk {
+    let mut talk = Talk::begin(&server.url.trim_start_matches("http://"), token).await;
     for (id, field) in [
         ("queue", "workQueueChanged { cursor }"),
         ("orders", "orderChanged { kind cursor }"),
         ("budgets", "budgetChanged(year: 2026) { cursor }"),
     ] {
-        let payload = json!({ "query": format!("subscription {{ {field} }}") });
-        let subscribe = json!({ "type": "subscribe", "id": id, "payload": payload });
-        socket.send(Message::text(subscribe.to_string())).await.expect("sent");
+        talk.subscribe(id, &format!("subscription {{ {field} }}")).await;
     }
     // What was said before is done when this is answered, a moment later.
-    socket.send(Message::text(r#"{"type":"ping"}"#)).await.expect("sent");
-    assert_eq!(hear(&mut socket).await["type"], "pong");
+    talk.is_quiet().await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    socket
-}
-
-async fn hear(socket: &mut Followed) -> Value {
-    loop {
-        let frame = tokio::time::timeout(Duration::from_secs(20), socket.next()).await.expect("something in time");
-        match frame {
-            Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            other => panic!("no message but {other:?}"),
-        }
-    }
+    talk
 }
 
 async fn two_processes_are_as_one(backend: Backend) {

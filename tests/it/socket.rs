@@ -9,7 +9,7 @@ use ::entity::{
 };
 use futures_util::{SinkExt, StreamExt};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-use serde_json::{Value, json};
+use serde_json::json;
 use sesame::{
     action::Call,
     op::Op,
@@ -21,14 +21,13 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error, Message, client::IntoClientRequest},
-};
+use tokio_tungstenite::{MaybeTlsStream, tungstenite::Message};
 
 use crate::{
+    excessive::excessive,
     harness::{Backend, Trial, trials},
-    http::{Site, excessive},
+    http::Site,
+    talk::{PATIENCE, PROTOCOL, Talk, connect, init},
 };
 
 pub fn trials() -> Vec<Trial> {
@@ -66,99 +65,6 @@ pub fn trials() -> Vec<Trial> {
         sqlite an_answer_on_a_socket_is_bounded,
         both cursors_are_those_of_their_feed,
     ]
-}
-
-const PROTOCOL: &str = "graphql-transport-ws";
-/// Longer than anything here should take, shorter than a test may.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The client's end of a socket.
-struct Talk(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Talk {
-    async fn open(site: &Site) -> Self {
-        connect(site, &[("sec-websocket-protocol", PROTOCOL)]).await.expect("a socket")
-    }
-
-    /// Open, and acknowledged.
-    async fn begin(site: &Site, token: &str) -> Self {
-        let mut talk = Self::open(site).await;
-        talk.say(init(token)).await;
-        assert_eq!(talk.hear().await, json!({ "type": "connection_ack" }));
-        talk
-    }
-
-    async fn say(&mut self, message: Value) {
-        self.0.send(Message::text(message.to_string())).await.expect("a message sent");
-    }
-
-    async fn subscribe(&mut self, id: &str, query: &str) {
-        self.say(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
-    }
-
-    async fn frame(&mut self) -> Option<Result<Message, Error>> {
-        timeout(PATIENCE, self.0.next()).await.expect("something within the time")
-    }
-
-    /// The next message.
-    async fn hear(&mut self) -> Value {
-        loop {
-            match self.frame().await {
-                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                other => panic!("no message but {other:?}"),
-            }
-        }
-    }
-
-    /// The next message is one of an operation.
-    async fn hear_of(&mut self, kind: &str, id: &str) -> Value {
-        let message = self.hear().await;
-        assert_eq!((&message["type"], &message["id"]), (&json!(kind), &json!(id)), "{message}");
-        message["payload"].clone()
-    }
-
-    /// The code of the error that ends an operation.
-    async fn refused(&mut self, id: &str) -> String {
-        let errors = self.hear_of("error", id).await;
-        errors[0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no code: {errors}")).to_owned()
-    }
-
-    /// The code with which the socket is closed, whatever is said before.
-    async fn closed(mut self) -> u16 {
-        loop {
-            match self.frame().await {
-                Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
-                Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Pong(_))) => {}
-                other => panic!("not closed but {other:?}"),
-            }
-        }
-    }
-
-    /// Nothing is said for a while, and the socket is open.
-    async fn is_quiet(&mut self) {
-        self.say(json!({ "type": "ping" })).await;
-        assert_eq!(self.hear().await, json!({ "type": "pong" }));
-    }
-}
-
-async fn connect(site: &Site, headers: &[(&'static str, &str)]) -> Result<Talk, u16> {
-    let mut request = format!("ws://{}/graphql/ws", site.address).into_client_request().expect("a request");
-    for (name, value) in headers {
-        request.headers_mut().append(*name, value.parse().expect("a header"));
-    }
-    match connect_async(request).await {
-        Ok((socket, response)) => {
-            assert_eq!(response.headers()["sec-websocket-protocol"], PROTOCOL);
-            Ok(Talk(socket))
-        }
-        Err(Error::Http(response)) => Err(response.status().as_u16()),
-        Err(error) => panic!("no answer: {error}"),
-    }
-}
-
-fn init(token: &str) -> Value {
-    json!({ "type": "connection_init", "payload": { "Authorization": format!("Bearer {token}"), "language": "en" } })
 }
 
 const FOLLOW: &str = "subscription { workQueueChanged { change itemId } }";
@@ -244,7 +150,7 @@ async fn grant(site: &Site, role: &str, permission: &str) {
 async fn only_pages_of_this_host_and_this_protocol(backend: Backend) {
     let site = Site::start(backend).await;
     let address = site.address.to_string();
-    let code = async |headers: &[(&'static str, &str)]| connect(&site, headers).await.err();
+    let code = async |headers: &[(&'static str, &str)]| connect(&site.address, headers).await.err();
     // A socket on which another protocol is spoken, or none, is closed with the code that says so.
     for protocol in ["", "sec-websocket-protocol: graphql-ws\r\n"] {
         let mut stream = TcpStream::connect(site.address).await.expect("a connection");
@@ -285,43 +191,43 @@ async fn what_the_protocol_does_not_know_is_4400(backend: Backend) {
         r#"{"type":"subscribe","id":"1"}"#,
         r#"{"type":"start","id":"1","payload":{}}"#,
     ] {
-        let mut talk = Talk::open(&site).await;
+        let mut talk = Talk::open(&site.address).await;
         talk.0.send(Message::text(bad)).await.expect("sent");
         assert_eq!(talk.closed().await, 4400, "{bad}");
-        let mut talk = Talk::begin(&site, &token).await;
+        let mut talk = Talk::begin(&site.address, &token).await;
         talk.0.send(Message::text(bad)).await.expect("sent");
         assert_eq!(talk.closed().await, 4400, "{bad}");
     }
-    let mut talk = Talk::begin(&site, &token).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
     talk.0.send(Message::binary(&br#"{"type":"ping"}"#[..])).await.expect("sent");
     assert_eq!(talk.closed().await, 4400);
-    let mut talk = Talk::begin(&site, &token).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
     talk.say(json!({ "type": "ping", "payload": { "x": "x".repeat(2 << 20) } })).await;
     assert_eq!(talk.closed().await, 1009);
 }
 
 async fn nothing_before_the_acknowledgement(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::open(&site).await;
+    let mut talk = Talk::open(&site.address).await;
     talk.subscribe("1", ME).await;
     assert_eq!(talk.closed().await, 4401);
     // Not even right behind the token, which is not proven yet.
-    let mut talk = Talk::open(&site).await;
+    let mut talk = Talk::open(&site.address).await;
     let token = site.token("pdv").await;
     site.app.directory.forget();
-    talk.0.feed(Message::text(init(&token).to_string())).await.expect("sent");
+    talk.0.feed(Message::text(init(&token, "en").to_string())).await.expect("sent");
     talk.subscribe("1", ME).await;
     assert_eq!(talk.closed().await, 4401);
-    let mut talk = Talk::open(&site).await;
+    let mut talk = Talk::open(&site.address).await;
     talk.is_quiet().await;
     talk.say(json!({ "type": "complete", "id": "1" })).await;
-    talk.say(init(&token)).await;
+    talk.say(init(&token, "en")).await;
     assert_eq!(talk.hear().await["type"], "connection_ack");
 }
 
 async fn a_socket_waits_for_its_first_message_only_so_long(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.init_seconds = 1).await;
-    let (begun, mut talk) = (Instant::now(), Talk::open(&site).await);
+    let (begun, mut talk) = (Instant::now(), Talk::open(&site.address).await);
     talk.is_quiet().await;
     assert_eq!(talk.closed().await, 4408);
     assert!((Duration::from_millis(900)..Duration::from_secs(5)).contains(&begun.elapsed()));
@@ -330,13 +236,13 @@ async fn a_socket_waits_for_its_first_message_only_so_long(backend: Backend) {
 async fn one_initialisation_is_enough(backend: Backend) {
     let site = Site::start(backend).await;
     let token = site.token("pdv").await;
-    let mut talk = Talk::begin(&site, &token).await;
-    talk.say(init(&token)).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
+    talk.say(init(&token, "en")).await;
     assert_eq!(talk.closed().await, 4429);
-    let mut talk = Talk::open(&site).await;
+    let mut talk = Talk::open(&site.address).await;
     site.app.directory.forget();
-    talk.0.feed(Message::text(init(&token).to_string())).await.expect("sent");
-    talk.say(init(&token)).await;
+    talk.0.feed(Message::text(init(&token, "en").to_string())).await.expect("sent");
+    talk.say(init(&token, "en")).await;
     assert_eq!(talk.closed().await, 4429);
 }
 
@@ -353,40 +259,40 @@ async fn tokens_that_prove_nothing_are_4403(backend: Backend) {
         json!({ "token": 1 }),
         json!({ "token": format!("{token}x") }),
     ] {
-        let mut talk = Talk::open(&site).await;
+        let mut talk = Talk::open(&site.address).await;
         talk.say(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(talk.closed().await, 4403, "{payload}");
     }
     for name in ["authorization", "Authorization", "AUTHORIZATION"] {
-        let mut talk = Talk::open(&site).await;
+        let mut talk = Talk::open(&site.address).await;
         talk.say(json!({ "type": "connection_init", "payload": { name: format!("bearer {token}") } })).await;
         assert_eq!(talk.hear().await["type"], "connection_ack");
     }
-    let mut talk = Talk::open(&site).await;
+    let mut talk = Talk::open(&site.address).await;
     talk.say(json!({ "type": "connection_init", "payload": { "token": token } })).await;
     assert_eq!(talk.hear().await["type"], "connection_ack");
     site.sign_out(&token).await;
-    let mut late = Talk::open(&site).await;
-    late.say(init(&token)).await;
+    let mut late = Talk::open(&site.address).await;
+    late.say(init(&token, "en")).await;
     assert_eq!(late.closed().await, 4403);
 }
 
 async fn an_id_is_used_once_at_a_time(backend: Backend) {
     let site = Site::start(backend).await;
     let token = site.token("pdv").await;
-    let mut talk = Talk::begin(&site, &token).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
     follow(&site, &mut talk, "same", FOLLOW).await;
     talk.subscribe("same", FOLLOW).await;
     assert_eq!(talk.closed().await, 4409);
     // At once, before the first has even begun.
-    let mut talk = Talk::begin(&site, &token).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
     let twice = json!({ "type": "subscribe", "id": "same", "payload": { "query": FOLLOW } }).to_string();
     talk.0.feed(Message::text(twice.clone())).await.expect("sent");
     talk.0.feed(Message::text(twice)).await.expect("sent");
     talk.0.flush().await.expect("sent");
     assert_eq!(talk.closed().await, 4409);
     // One after the other.
-    let mut talk = Talk::begin(&site, &token).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
     for _ in 0..3 {
         talk.subscribe("same", ME).await;
         talk.hear_of("next", "same").await;
@@ -400,7 +306,7 @@ async fn an_id_is_used_once_at_a_time(backend: Backend) {
 
 async fn pings_are_answered(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     talk.say(json!({ "type": "ping", "payload": { "any": 1 } })).await;
     assert_eq!(talk.hear().await, json!({ "type": "pong" }));
     talk.say(json!({ "type": "pong" })).await;
@@ -420,7 +326,7 @@ async fn pings_are_answered(backend: Backend) {
 async fn queries_and_mutations_are_answered_as_over_http(backend: Backend) {
     let site = Site::start(backend).await;
     let token = site.token("pdv").await;
-    let mut talk = Talk::begin(&site, &token).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
     for body in [
         json!({ "query": ME }),
         json!({ "query": "query A { __typename } query B($id: ID!) { node(id: $id) { id } }", "operationName": "B", "variables": { "id": "x" } }),
@@ -447,7 +353,7 @@ async fn queries_and_mutations_are_answered_as_over_http(backend: Backend) {
     talk.0.send(Message::text(half)).await.expect("sent");
     let errors = talk.hear_of("error", "1").await;
     assert_eq!(errors[0]["extensions"]["path"], json!(["variables", "id"]));
-    let mut french = Talk::open(&site).await;
+    let mut french = Talk::open(&site.address).await;
     french.say(json!({ "type": "connection_init", "payload": { "token": token, "accept-language": "fr-FR" } })).await;
     french.hear().await;
     french.subscribe("1", "").await;
@@ -459,7 +365,7 @@ async fn queries_and_mutations_are_answered_as_over_http(backend: Backend) {
 
 async fn limits_are_those_of_http(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     for (limit, payload) in excessive() {
         talk.say(json!({ "type": "subscribe", "id": limit, "payload": payload })).await;
         let errors = talk.hear_of("error", limit).await;
@@ -471,7 +377,7 @@ async fn limits_are_those_of_http(backend: Backend) {
 
 async fn events_come_until_nobody_wants_them(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     follow(&site, &mut talk, "one", FOLLOW).await;
     talk.subscribe("two", "subscription($n: Boolean!) { workQueueChanged { change itemId @include(if: $n) } }").await;
     assert_eq!(talk.refused("two").await, "BAD_USER_INPUT", "a variable is missing");
@@ -505,7 +411,7 @@ async fn events_come_until_nobody_wants_them(backend: Backend) {
 async fn a_socket_ends_with_its_token(backend: Backend) {
     let site = Site::with(backend, |settings| settings.access_token_seconds = 2).await;
     let begun = Instant::now();
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     follow(&site, &mut talk, "1", FOLLOW).await;
     assert_eq!(talk.closed().await, 4403);
     assert!((Duration::from_millis(900)..Duration::from_secs(4)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
@@ -513,7 +419,7 @@ async fn a_socket_ends_with_its_token(backend: Backend) {
 
 async fn a_socket_lives_on_with_another_token(backend: Backend) {
     let site = Site::with(backend, |settings| settings.access_token_seconds = 3).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     follow(&site, &mut talk, "1", FOLLOW).await;
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(5) {
@@ -538,11 +444,11 @@ async fn a_token_of_somebody_else_is_no_renewal(backend: Backend) {
     let site = Site::start(backend).await;
     let token = site.token("pdv").await;
     for other in [site.token("pdv2").await, "nothing".into()] {
-        let mut talk = Talk::begin(&site, &token).await;
+        let mut talk = Talk::begin(&site.address, &token).await;
         talk.say(json!({ "type": "ping", "payload": { "authorization": format!("Bearer {other}") } })).await;
         assert_eq!(talk.closed().await, 4403);
     }
-    let mut talk = Talk::open(&site).await;
+    let mut talk = Talk::open(&site.address).await;
     talk.say(json!({ "type": "ping", "payload": { "authorization": format!("Bearer {token}") } })).await;
     assert_eq!(talk.hear().await, json!({ "type": "pong" }), "and nobody is signed in by it");
     talk.subscribe("1", ME).await;
@@ -552,8 +458,8 @@ async fn a_token_of_somebody_else_is_no_renewal(backend: Backend) {
 async fn signing_out_elsewhere_ends_the_socket(backend: Backend) {
     let site = Site::start(backend).await;
     let (token, other) = (site.token("pdv").await, site.token("pdv").await);
-    let mut talk = Talk::begin(&site, &token).await;
-    let mut second = Talk::begin(&site, &other).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
+    let mut second = Talk::begin(&site.address, &other).await;
     follow(&site, &mut talk, "1", FOLLOW).await;
     follow(&site, &mut second, "1", FOLLOW).await;
     let begun = Instant::now();
@@ -568,7 +474,7 @@ async fn signing_out_on_another_server_ends_the_socket(backend: Backend) {
     let site = Site::start(backend).await;
     let other = site.another().await;
     let token = site.token("pdv").await;
-    let talk = Talk::begin(&site, &token).await;
+    let talk = Talk::begin(&site.address, &token).await;
     let begun = Instant::now();
     other.sign_out(&token).await;
     assert_eq!(talk.closed().await, 4403);
@@ -578,7 +484,7 @@ async fn signing_out_on_another_server_ends_the_socket(backend: Backend) {
 async fn who_loses_a_right_loses_what_hangs_on_it_alone(backend: Backend) {
     let site = Site::start(backend).await;
     let token = site.token("pdv").await;
-    let mut talk = Talk::begin(&site, &token).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
     follow(&site, &mut talk, "plain", FOLLOW).await;
     talk.subscribe("places", FOLLOW_PLACES).await;
     talk.is_quiet().await;
@@ -613,7 +519,7 @@ async fn who_loses_a_right_loses_what_hangs_on_it_alone(backend: Backend) {
 
 async fn who_gains_a_right_has_it_at_once(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     follow(&site, &mut talk, "1", FOLLOW).await;
     let roles = "{ viewer { user { roles { code } } } }";
     talk.subscribe("before", roles).await;
@@ -642,24 +548,24 @@ async fn who_gains_a_right_has_it_at_once(backend: Backend) {
 async fn a_person_has_so_many_sockets(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.sockets = 2).await;
     let token = site.token("pdv").await;
-    let first = Talk::begin(&site, &token).await;
-    let _second = Talk::begin(&site, &token).await;
-    let mut third = Talk::open(&site).await;
-    third.say(init(&token)).await;
+    let first = Talk::begin(&site.address, &token).await;
+    let _second = Talk::begin(&site.address, &token).await;
+    let mut third = Talk::open(&site.address).await;
+    third.say(init(&token, "en")).await;
     assert_eq!(third.closed().await, 4403);
-    let _somebody_else = Talk::begin(&site, &site.token("pdv2").await).await;
+    let _somebody_else = Talk::begin(&site.address, &site.token("pdv2").await).await;
     drop(first);
     let begun = Instant::now();
     while site.app.connections.count() > 2 {
         assert!(begun.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let _in_its_place = Talk::begin(&site, &token).await;
+    let _in_its_place = Talk::begin(&site.address, &token).await;
 }
 
 async fn a_socket_has_so_many_operations(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.socket_operations = 2).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     for id in ["1", "2", "3"] {
         talk.subscribe(id, FOLLOW).await;
     }
@@ -676,12 +582,12 @@ async fn a_slow_reader_harms_only_itself(backend: Backend) {
         settings.limits.name_length = 5_000;
     })
     .await;
-    let mut slow = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut slow = Talk::begin(&site.address, &site.token("pdv").await).await;
     let long = format!("subscription {{ {}: workQueueChanged {{ change itemId }} }}", "a".repeat(5_000));
     for id in 0..100 {
         slow.subscribe(&format!("{id}"), &long).await;
     }
-    let mut quick = Talk::begin(&site, &site.token("pdv2").await).await;
+    let mut quick = Talk::begin(&site.address, &site.token("pdv2").await).await;
     follow(&site, &mut quick, "1", FOLLOW).await;
     let (first, last) = (1_000, 1_100);
     let mut longest = Duration::ZERO;
@@ -703,8 +609,8 @@ async fn a_slow_reader_harms_only_itself(backend: Backend) {
 
 async fn who_is_silent_is_gone(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.ping_seconds = 1).await;
-    let talk = Talk::begin(&site, &site.token("pdv").await).await;
-    let mut living = Talk::begin(&site, &site.token("pdv").await).await;
+    let talk = Talk::begin(&site.address, &site.token("pdv").await).await;
+    let mut living = Talk::begin(&site.address, &site.token("pdv").await).await;
     let begun = Instant::now();
     // Nobody reads, so nobody answers the pings.
     while site.app.connections.count() > 1 {
@@ -719,10 +625,10 @@ async fn who_is_silent_is_gone(backend: Backend) {
 async fn stopping_closes_the_sockets(backend: Backend) {
     let mut site = Site::start(backend).await;
     let token = site.token("pdv").await;
-    let waiting = Talk::open(&site).await;
-    let mut following = Talk::begin(&site, &token).await;
+    let waiting = Talk::open(&site.address).await;
+    let mut following = Talk::begin(&site.address, &token).await;
     follow(&site, &mut following, "1", FOLLOW).await;
-    let silent = Talk::begin(&site, &token).await;
+    let silent = Talk::begin(&site.address, &token).await;
     let begun = Instant::now();
     // What is followed is completed first.
     let completed = async {
@@ -743,7 +649,7 @@ async fn stopping_closes_the_sockets(backend: Backend) {
 async fn stopping_lets_what_runs_finish(backend: Backend) {
     let mut site = Site::start(backend).await;
     let token = site.token("pdv").await;
-    let mut talk = Talk::begin(&site, &token).await;
+    let mut talk = Talk::begin(&site.address, &token).await;
     let busy = site.app.database.begin().await.expect("a transaction");
     let query = format!(
         "mutation {{ signIn(input: {{ email: \"pdv@test.example\", password: \"{}\" }}) {{ session {{ accessToken }} }} }}",
@@ -771,7 +677,7 @@ impl Talk {
 
 async fn what_is_no_text_is_1007(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     let MaybeTlsStream::Plain(stream) = talk.0.get_mut() else { panic!("not plain") };
     // A text frame of two masked bytes, which are none of UTF-8.
     stream.write_all(&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe]).await.expect("sent");
@@ -780,7 +686,7 @@ async fn what_is_no_text_is_1007(backend: Backend) {
 
 async fn renewals_are_answered_one_after_the_other(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     let renew = |token: &str| {
         let payload = json!({ "authorization": format!("Bearer {token}") });
         Message::text(json!({ "type": "ping", "payload": payload }).to_string())
@@ -810,7 +716,7 @@ async fn renewals_are_answered_one_after_the_other(backend: Backend) {
 async fn the_session_before_a_renewal_may_end(backend: Backend) {
     let site = Site::start(backend).await;
     let (old, new) = (site.token("pdv").await, site.token("pdv").await);
-    let mut talk = Talk::begin(&site, &old).await;
+    let mut talk = Talk::begin(&site.address, &old).await;
     follow(&site, &mut talk, "1", FOLLOW).await;
     talk.say(json!({ "type": "ping", "payload": { "token": new } })).await;
     while talk.hear().await["type"] != "pong" {}
@@ -825,7 +731,7 @@ async fn the_session_before_a_renewal_may_end(backend: Backend) {
 
 async fn an_operation_has_only_so_long(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.seconds = 1).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     let busy = site.app.database.begin().await.expect("a transaction");
     let begun = Instant::now();
     talk.subscribe("1", "mutation { createUpload(input: { name: \"a.pdf\", size: 9 }) { upload { id } } }").await;
@@ -850,18 +756,18 @@ async fn who_is_not_signed_in_takes_little_room(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.waiting_sockets = 2).await;
     let token = site.token("pdv").await;
     let protocol = [("sec-websocket-protocol", PROTOCOL)];
-    let (mut first, _second) = (Talk::open(&site).await, Talk::open(&site).await);
-    assert_eq!(connect(&site, &protocol).await.err(), Some(503));
+    let (mut first, _second) = (Talk::open(&site.address).await, Talk::open(&site.address).await);
+    assert_eq!(connect(&site.address, &protocol).await.err(), Some(503));
     // Whoever signs in makes room.
-    first.say(init(&token)).await;
+    first.say(init(&token, "en")).await;
     assert_eq!(first.hear().await["type"], "connection_ack");
-    let _third = Talk::open(&site).await;
-    assert_eq!(connect(&site, &protocol).await.err(), Some(503));
+    let _third = Talk::open(&site.address).await;
+    assert_eq!(connect(&site.address, &protocol).await.err(), Some(503));
 }
 
 async fn what_fails_ends_with_an_error(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     follow(&site, &mut talk, "queue", FOLLOW).await;
     talk.subscribe("budgets", "subscription { budgetChanged(year: 2026) { cursor } }").await;
     talk.is_quiet().await;
@@ -894,7 +800,7 @@ async fn what_fails_ends_with_an_error(backend: Backend) {
 
 async fn an_answer_on_a_socket_is_bounded(backend: Backend) {
     let site = Site::with(backend, |settings| settings.limits.response_bytes = 2_000).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     talk.subscribe("1", crate::http::INTROSPECTION).await;
     let errors = talk.hear_of("error", "1").await;
     assert_eq!(errors[0]["extensions"]["limit"], "response_bytes", "{errors}");
@@ -904,7 +810,7 @@ async fn an_answer_on_a_socket_is_bounded(backend: Backend) {
 
 async fn cursors_are_those_of_their_feed(backend: Backend) {
     let site = Site::start(backend).await;
-    let mut talk = Talk::begin(&site, &site.token("pdv").await).await;
+    let mut talk = Talk::begin(&site.address, &site.token("pdv").await).await;
     happen(&site, 1).await;
     let text = |position, view| outbox::Cursor { place: (position, outbox::WHOLE), view }.to_string();
     for (id, (field, after)) in [

@@ -220,8 +220,7 @@ impl Following {
     async fn next(&mut self) -> Told {
         let response = self.response().await.expect("the stream goes on");
         assert!(response.errors.is_empty(), "{:?}", response.errors);
-        let mut data = response.data.into_json().expect("JSON");
-        let event = data["workQueueChanged"].take();
+        let event = crate::app::event(response, "workQueueChanged");
         let told = Told {
             change: text(&event["change"]),
             id: text(&event["itemId"]),

@@ -143,7 +143,9 @@ pub(super) fn pong(payload: Option<Value>) -> Message {
 }
 
 pub(super) fn next(id: &str, answer: &Answer) -> Message {
-    tell("next", Some(id), Some(answer))
+    let Some((key, json)) = answer.finished() else { return tell("next", Some(id), Some(answer)) };
+    let id = serde_json::to_string(id).unwrap_or_default();
+    Message::Text(format!(r#"{{"id":{id},"type":"next","payload":{{"data":{{"{key}":{json}}}}}}}"#).into())
 }
 
 pub(super) fn error(id: &str, errors: &[ServerError]) -> Message {

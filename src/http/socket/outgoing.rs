@@ -55,8 +55,9 @@ impl Outgoing {
         self.waiting.is_empty() && !self.unflushed
     }
 
-    /// Sends the next message; whose it was. Without one, gets what was sent onto the wire. Nothing is
-    /// lost where this is dropped half-way.
+    /// Sends the next message; whose it was. The last one, and whatever was sent before, gets onto the wire as
+    /// far as that takes no waiting; where it does, the next call waits. Nothing is lost where this is dropped
+    /// half-way.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -72,7 +73,10 @@ impl Outgoing {
             let Some((owner, message)) = self.waiting.pop_front() else { return Poll::Ready(Ok(None)) };
             self.bytes -= size(&message);
             self.unflushed = true;
-            sink.start_send(message)?;
+            sink.as_mut().start_send(message)?;
+            if self.waiting.is_empty() && sink.poll_flush(context)?.is_ready() {
+                self.unflushed = false;
+            }
             Poll::Ready(Ok(owner))
         })
         .await
