@@ -26,6 +26,8 @@ pub enum Kind {
     Demo,
     /// What it is compared with.
     Bare,
+    /// What its events are compared with.
+    Broadcast,
 }
 
 impl Kind {
@@ -34,13 +36,14 @@ impl Kind {
             Self::Sesame => "serve",
             Self::Demo => "demo",
             Self::Bare => "bare",
+            Self::Broadcast => "broadcast",
         }
     }
 
     /// The server that this process is to be, if it was started as one.
     pub fn of_this_process() -> Option<Self> {
         let word = env::args().nth(1)?;
-        [Self::Sesame, Self::Demo, Self::Bare].into_iter().find(|kind| kind.word() == word)
+        [Self::Sesame, Self::Demo, Self::Bare, Self::Broadcast].into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -68,6 +71,8 @@ impl Server {
         let mut command = Command::new(env::current_exe()?);
         command.args([kind.word(), "--port", &port.to_string()]).arg("--data").arg(folder);
         command.env("SESAME_SERVER_TIMING", "true").env("SESAME_LOG", "warn").env_remove("DATABASE_URL");
+        // The clients of a few people take as many sockets as those of many would.
+        command.env("SESAME_LIMITS_SOCKETS", "100000");
         match database_url {
             Some(url) => command.env("SESAME_DATABASE_URL", url),
             None => command.env_remove("SESAME_DATABASE_URL"),

@@ -75,6 +75,8 @@ async fn answer(http: &reqwest::Client, ask: &Ask) -> Outcome<Answer> {
         Some(body) => http.post(&ask.url).header("content-type", "application/json").body(body.clone()),
         None => http.get(&ask.url),
     };
+    // Whatever is understood is answered with 200 then.
+    request = request.header("accept", "application/json");
     if let Some(token) = &ask.token {
         request = request.bearer_auth(token);
     }

@@ -112,7 +112,7 @@ fn by_hand(server: &Server, managers: &[Person; 2], order: &order::Model) -> Ask
     Ask { url: format!("{}/decide", server.url), token: None, body: Some(body) }
 }
 
-fn by_sesame(server: &Server, managers: &[Person; 2], order: &order::Model) -> Ask {
+pub fn by_sesame(server: &Server, managers: &[Person; 2], order: &order::Model) -> Ask {
     let token = Some(manager(managers, order).token.clone());
     let input = json!({ "id": global(order.id), "expectedVersion": order.version, "decision": "APPROVE" });
     let body = json!({ "query": APPROVAL, "variables": { "input": input } }).to_string();
@@ -120,7 +120,7 @@ fn by_sesame(server: &Server, managers: &[Person; 2], order: &order::Model) -> A
 }
 
 /// An order of each delegate who has most left, the regions by turns.
-async fn templates(connection: &DatabaseConnection, managers: &[Person; 2]) -> Outcome<Vec<order::Model>> {
+pub async fn templates(connection: &DatabaseConnection, managers: &[Person; 2]) -> Outcome<Vec<order::Model>> {
     let mut templates = Vec::new();
     for (turn, region) in managers.iter().enumerate().filter_map(|(turn, manager)| Some((turn, manager.region?))) {
         let mut envelopes = envelope::Entity::find()
@@ -146,7 +146,7 @@ async fn templates(connection: &DatabaseConnection, managers: &[Person; 2]) -> O
     Ok(templates.into_iter().map(|(_, order)| order).collect())
 }
 
-async fn waiting_of_one(
+pub async fn waiting_of_one(
     connection: &DatabaseConnection,
     templates: &[order::Model],
     count: usize,
@@ -155,7 +155,7 @@ async fn waiting_of_one(
 }
 
 /// Writes orders that wait for their regional manager, with their numbers and work items.
-async fn waiting<'t>(
+pub async fn waiting<'t>(
     connection: &DatabaseConnection,
     templates: impl Iterator<Item = &'t order::Model>,
 ) -> Outcome<Vec<order::Model>> {

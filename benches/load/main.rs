@@ -23,6 +23,9 @@ mod database;
 #[cfg(target_os = "linux")]
 mod decisions;
 #[cfg(target_os = "linux")]
+#[path = "../../tests/it/excessive.rs"]
+mod excessive;
+#[cfg(target_os = "linux")]
 mod figures;
 #[cfg(target_os = "linux")]
 mod network;
@@ -37,13 +40,17 @@ mod processes;
 #[cfg(target_os = "linux")]
 mod queue;
 #[cfg(target_os = "linux")]
+mod refusals;
+#[cfg(target_os = "linux")]
 mod script;
+#[cfg(target_os = "linux")]
+mod sockets;
 #[cfg(target_os = "linux")]
 mod start;
 
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
-    script::main()
+    if sockets::is_asked() { sockets::main() } else { script::main() }
 }
 
 #[cfg(not(target_os = "linux"))]

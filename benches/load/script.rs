@@ -16,7 +16,7 @@ use crate::{
     child::{self, Kind, Server},
     client, contest, database,
     database::Postgres,
-    decisions, network, permission, queue, start,
+    decisions, network, permission, queue, refusals, sockets, start,
 };
 
 /// What anything here can fail with.
@@ -65,6 +65,7 @@ pub fn main() -> ExitCode {
             match kind {
                 Kind::Sesame | Kind::Demo => sesame::cli::main(),
                 Kind::Bare => bare::main(),
+                Kind::Broadcast => sockets::broadcast(),
             }
         }
         None => conduct(),
@@ -108,6 +109,7 @@ async fn measure(arguments: Arguments) -> Outcome<()> {
         let both = [&bare, &sesame];
         say(&queue::report(&http, &postgres, both, &people.promotion.token, counts).await?);
         say(&decisions::report(&http, &postgres, both, &people.managers, counts).await?);
+        say(&refusals::report(&http, &sesame, &people.promotion.token).await?);
         let rest = contest::at_rest(&postgres, &sesame).await?;
         say(&format!("Sésame and PostgreSQL with nothing to do: {rest:.1} ms of processor time a second\n"));
     }
