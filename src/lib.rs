@@ -3,7 +3,7 @@
 //! ```text
 //!   cli ─▶ app ─▶ http ─▶ graphql ─▶ the contexts: orders · budgets · work_queue · identity · crm · catalog
 //!                                       each: mutation ─▶ actions ─▶ store, workflow, rules
-//!   all of them stand on:  op · action · authz · outbox · db · refusal · error · i18n · calendar · clock
+//!   all of them stand on:  op · action · version · authz · outbox · db · refusal · error · i18n · calendar · clock
 //! ```
 //! A context reaches another only through its door (`orders.rs`, not what is inside `orders/`), handing
 //! over the open transaction, and doors point downwards only.
@@ -42,6 +42,7 @@ pub mod op;
 pub mod orders;
 pub mod outbox;
 pub mod refusal;
+pub mod version;
 pub mod work_queue;
 
 /// Bytes as hexadecimal digits.

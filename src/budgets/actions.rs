@@ -17,11 +17,12 @@ use super::{
     store::{Holder, NewEnvelope},
 };
 use crate::{
-    action::{Call, Common, Request},
+    action::{Call, Request},
     authz::{Permission, Place},
     error::{Error, Result},
     identity::Delegate,
     op::Op,
+    outbox::Subject,
     refusal::{Done, refused},
 };
 
@@ -38,17 +39,9 @@ fn reaches_company(op: &Op, call: &Call, permission: Permission) -> Result<()> {
     if op.acts(permission, call.name()).covers(&Place::default()) { Ok(()) } else { Err(Error::Forbidden) }
 }
 
-/// Refuses what the caller decided on an older version.
-fn seen(call: &Call, current: i64) -> Done<(), Refusal> {
-    match call.expected_version {
-        Some(expected) if expected != current => refused(Common::Conflict { expected, current, last: None }.into()),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// What somebody else did between reading and writing.
-fn outrun<T>(version: i64) -> Done<T, Refusal> {
-    refused(Common::Conflict { expected: version, current: version + 1, last: None }.into())
+/// A year in events.
+fn about(year: i32) -> Subject {
+    Subject { kind: "BudgetYear", id: year.into() }
 }
 
 /// Refuses a year in which no money moves; one that is not there is not open.

@@ -18,11 +18,11 @@ use super::{
     rules,
 };
 use crate::{
-    action::{Call, Common, Request},
+    action::{Call, Request},
     authz::{Permission, Place},
     error::{Error, Result},
     op::Op,
-    refusal::{Done, refused},
+    refusal::Done,
 };
 
 /// Where somebody belongs.
@@ -43,19 +43,6 @@ fn permitted(op: &Op, call: &Call, permission: Permission, place: &Place, roles:
 /// A request whose fingerprint tells in whose name it is made and what the caller saw, too.
 fn request<'c>(mutation: &'static str, call: &'c Call, input: &impl std::fmt::Debug) -> Request<'c> {
     Request::new(mutation, call, &(input, call.on_behalf_of, call.expected_version))
-}
-
-/// The caller decides on what they saw (G-12).
-fn unchanged(call: &Call, current: i64) -> Done<(), Refusal> {
-    match call.expected_version {
-        Some(expected) if expected != current => refused(Common::Conflict { expected, current, last: None }.into()),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// A guarded write found another version than was read.
-fn overtaken<T>(read: i64) -> Done<T, Refusal> {
-    refused(Common::Conflict { expected: read, current: read + 1, last: None }.into())
 }
 
 /// After a change of people: this process forgets at once what it remembers of them, the others when

@@ -16,7 +16,7 @@ use super::{
     workflow::{self, Action, Actor},
 };
 use crate::{
-    action::{Call, Common},
+    action::Call,
     authz::Permission,
     budgets::{self, Cause, Lock},
     db::Conn,
@@ -24,7 +24,7 @@ use crate::{
     op::Op,
     outbox::{self, Event, Subject},
     refusal::{Done, refused, unless_refused},
-    work_queue,
+    version, work_queue,
 };
 
 /// An order at hand, with everything that the rules have to know.
@@ -46,9 +46,7 @@ pub(super) async fn take(op: &Op, conn: &Conn, call: &Call, id: OrderId, action:
     let permissions: Vec<Permission> = action.steps().iter().map(|step| step.permission).collect();
     let found = store::fetch_for(op, conn, call, id, &permissions).await?;
     let stored = found.order.clone();
-    if let Some(expected) = call.expected_version.filter(|expected| *expected != stored.version) {
-        return conflict(conn, id, expected, stored.version).await;
-    }
+    version::check(conn, call, Some(about(id)), stored.version).await?;
     let place = store::place(&stored);
     let held = |permission| op.acts(permission, call.name()).covers(&place);
     if let Err(refusal) = workflow::at_step(action, &stored, held) {
@@ -153,13 +151,11 @@ pub(super) async fn settle(
 /// Somebody else was faster: the version to look at is theirs.
 async fn overtaken<T>(conn: &Conn, before: &order::Model) -> Done<T, Refusal> {
     let current = order::Entity::find_by_id(before.id).one(conn).await?.map_or(before.version, |o| o.version);
-    conflict(conn, before.id, before.version, current).await
+    version::overtaken(conn, Some(about(before.id)), before.version, current).await
 }
 
-/// O-27: the caller is told who was faster, and when.
-async fn conflict<T>(conn: &Conn, id: OrderId, expected: i64, current: i64) -> Done<T, Refusal> {
-    let last = outbox::last_change(conn, Subject { kind: "Order", id: id.0 }).await?;
-    refused(Common::Conflict { expected, current, last }.into())
+fn about(order: OrderId) -> Subject {
+    Subject { kind: "Order", id: order.0 }
 }
 
 /// Moves on the envelopes what the change commits, releases and spends.
@@ -187,7 +183,7 @@ async fn money(
 
 /// An event about an order.
 pub(super) fn event(kind: &'static str, id: OrderId) -> Event {
-    Event::new(kind, Subject { kind: "Order", id: id.0 })
+    Event::new(kind, about(id))
 }
 
 fn merged(mut changes: Json, more: Map<String, Json>) -> Json {

@@ -582,6 +582,8 @@ async fn the_rules_of_a_year_are_planned_and_changed(backend: Backend) {
         assert_eq!(update(json!({ "refundMaximum": "12.50" })).await.good()["budgetYear"]["version"], 2);
         let stale = update(json!({ "expectedVersion": 1, "refundMaximum": "13" })).await.refused(&["CONFLICT"]);
         assert_eq!(stale["budgetYear"]["version"], 2);
+        let message = stale["userErrors"][0]["message"].as_str().expect("a message");
+        assert!(message.contains("sales-admin, on 2026-"), "who was faster, and when: {message}");
         let wrong =
             update(json!({ "standardMinimum": "10.01", "autoCustomBelow": "-1", "standardClosesOn": "2031-01-01" }));
         wrong.await.refused(&["AMOUNT_INVALID", "AMOUNT_INVALID", "DATE_OUTSIDE_YEAR"]);

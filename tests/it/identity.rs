@@ -421,6 +421,9 @@ async fn a_conflict_carries_the_user_as_they_are(backend: Backend) {
     assert_eq!(places(&lost), [("CONFLICT", "expectedVersion".to_owned())]);
     assert_eq!(lost["user"], good(&won)["user"]);
     assert_eq!(lost["user"]["version"], 2);
+    // O-27: who was faster, and when.
+    let message = lost["userErrors"][0]["message"].as_str().expect("a message");
+    assert!(message.contains("platform-admin, on 2026-"), "{message}");
 }
 
 async fn a_deactivated_user_is_out_at_once(backend: Backend) {

@@ -12,7 +12,7 @@ use ::entity::{
 };
 use serde::Serialize;
 
-use super::{envelope_of, fingerprinted, open, outrun, reaches_company, seen, year_in_range};
+use super::{about, envelope_of, fingerprinted, open, reaches_company, year_in_range};
 use crate::{
     action::{Call, perform},
     authz::Permission,
@@ -27,8 +27,9 @@ use crate::{
     error::{Error, Result},
     identity::{self, Delegate},
     op::Op,
-    outbox::{self, Event, Subject},
+    outbox::{self, Event},
     refusal::{Done, refused, unless_refused},
+    version,
 };
 
 /// Most objectives, and most regions, to one allocation.
@@ -67,8 +68,7 @@ pub async fn allocate(op: &Op, call: &Call, input: &Allocation) -> Done<Vec<Enve
         let shares = shares(input, &delegates.into_iter().flatten().collect::<Vec<_>>(), &regions)?;
         opened(&tx, &year).await?;
         let envelopes = fill(op, &tx, input.year, &shares).await?;
-        let mut event = Event::new("budget.allocated", Subject { kind: "BudgetYear", id: input.year.into() })
-            .with_changes(input)?;
+        let mut event = Event::new("budget.allocated", about(input.year)).with_changes(input)?;
         event.from = Some(BudgetYearStatus::Planned.code());
         event.to = Some(BudgetYearStatus::Open.code());
         event.envelopes.clone_from(&envelopes);
@@ -101,7 +101,8 @@ fn distinct<K: Eq + Hash>(list: &str, field: &str, named: impl ExactSizeIterator
 /// The year to be opened, held until the end of the transaction where it is there.
 async fn planned(tx: &Conn, call: &Call, year: i32) -> Done<budget_year::Model, Refusal> {
     let found = store::lock_year(tx, year).await?;
-    seen(call, found.as_ref().map_or(0, |year| year.version))?;
+    let current = found.as_ref().map_or(0, |year| year.version);
+    version::check(tx, call, Some(about(year)), current).await?;
     match found {
         Some(found) if found.status == BudgetYearStatus::Planned => Ok(found),
         Some(found) => {
@@ -178,7 +179,10 @@ fn shares(input: &Allocation, delegates: &[Delegate], regions: &[region::Model])
 
 async fn opened(tx: &Conn, year: &budget_year::Model) -> Done<(), Refusal> {
     let open = budget_year::Model { status: BudgetYearStatus::Open, version: year.version + 1, ..year.clone() };
-    if store::write_year(tx, &open).await? { Ok(()) } else { outrun(year.version) }
+    match store::write_year(tx, &open).await? {
+        true => Ok(()),
+        false => version::overtaken(tx, Some(about(year.year)), year.version, open.version).await,
+    }
 }
 
 /// Makes the envelopes and allocates to each its share.

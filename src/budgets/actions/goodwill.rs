@@ -9,7 +9,7 @@ use ::entity::{
 use chrono::{Datelike, NaiveDate};
 use sea_orm::ActiveValue::Set;
 
-use super::{REASON, fingerprinted, open, outrun, seen};
+use super::{REASON, fingerprinted, open};
 use crate::{
     action::{Call, perform},
     authz::{Permission, Place},
@@ -26,7 +26,7 @@ use crate::{
     op::Op,
     outbox::{self, Event, Subject},
     refusal::{Done, Stopped, refused, unless_refused},
-    work_queue,
+    version, work_queue,
 };
 
 /// Longest name of a member.
@@ -255,7 +255,7 @@ impl Found {
         if !is_within(&op.acts(action.permission(), call.name()), &gesture) {
             return Err(Error::Forbidden.into());
         }
-        seen(call, gesture.version)?;
+        version::check(tx, call, Some(about(&gesture)), gesture.version).await?;
         let year = store::years(tx, &[gesture.year]).await?.pop();
         let year = year.ok_or_else(|| Error::defect("a goodwill gesture without its year"))?.status;
         let management = store::held_by(tx, Lock::Yes, gesture.year, &[Holder::Management]).await?.pop();
@@ -281,7 +281,7 @@ impl Found {
         let (_, status) = action.path();
         let change = goodwill::ActiveModel { status: Set(status), ..change };
         if !store::advance_gesture(tx, &before, change).await? {
-            return outrun(before.version);
+            return version::overtaken(tx, Some(about(&before)), before.version, before.version + 1).await;
         }
         let after = goodwill::Model { status, version: before.version + 1, ..before.clone() };
         let postings = management.map(|envelope| action.postings(envelope.id, before.amount)).unwrap_or_default();
@@ -300,12 +300,16 @@ fn available(management: Option<&envelope::Model>) -> Money {
     management.map_or(Money::ZERO, |envelope| envelope.allocated - envelope.committed - envelope.consumed)
 }
 
+fn about(gesture: &goodwill::Model) -> Subject {
+    Subject { kind: "GoodwillGesture", id: gesture.id.0 }
+}
+
 fn queued(gesture: &goodwill::Model) -> work_queue::Subject {
     work_queue::Subject::Goodwill(gesture.id)
 }
 
 fn event(gesture: &goodwill::Model, kind: &'static str, from: Option<GoodwillStatus>) -> Event {
-    let mut event = Event::new(kind, Subject { kind: "GoodwillGesture", id: gesture.id.0 });
+    let mut event = Event::new(kind, about(gesture));
     event.from = from.map(GoodwillStatus::code);
     event.to = Some(gesture.status.code());
     event

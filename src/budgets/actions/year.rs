@@ -1,6 +1,6 @@
 //! Changing a budget year's rules.
 
-use super::{fingerprinted, outrun, reaches_company, seen, year_in_range};
+use super::{about, fingerprinted, reaches_company, year_in_range};
 use crate::{
     action::{Call, perform},
     authz::Permission,
@@ -11,8 +11,9 @@ use crate::{
     },
     error::Error,
     op::Op,
-    outbox::{self, Event, Subject},
+    outbox::{self, Event},
     refusal::{Done, refused, unless_refused},
+    version,
 };
 use ::entity::{budgets::budget_year, vocabulary::BudgetYearStatus};
 
@@ -36,7 +37,7 @@ pub async fn change(op: &Op, call: &Call, year: i32, input: &YearChange) -> Done
             Some(found) => found,
             None => year::shipped(year).ok_or_else(|| Error::defect("a year beyond the calendar"))?,
         };
-        seen(call, before.version)?;
+        version::check(&tx, call, Some(about(year)), before.version).await?;
         if before.status == BudgetYearStatus::Closed {
             return refused(Refusal::Year { year, why: YearRefusal::Closed });
         }
@@ -47,9 +48,9 @@ pub async fn change(op: &Op, call: &Call, year: i32, input: &YearChange) -> Done
         }
         let after = budget_year::Model { version: before.version + 1, ..after };
         if !store::write_year(&tx, &after).await? {
-            return outrun(before.version);
+            return version::overtaken(&tx, Some(about(year)), before.version, after.version).await;
         }
-        let event = Event::new("budget.year_changed", Subject { kind: "BudgetYear", id: year.into() });
+        let event = Event::new("budget.year_changed", about(year));
         let event = event.with_changes(&year::differences(&before, &after))?;
         outbox::record(op, &tx, call, event).await?;
         Ok(())

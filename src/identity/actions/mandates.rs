@@ -6,7 +6,7 @@ use ::entity::{
 };
 use sea_orm::ActiveValue::Set;
 
-use super::{overtaken, permitted, place_of, request, settled, unchanged};
+use super::{permitted, place_of, request, settled};
 use crate::{
     action::{Call, perform},
     authz::{InNameOf, Permission},
@@ -20,6 +20,7 @@ use crate::{
     op::Op,
     outbox::{self, Event, Subject},
     refusal::{Done, refused, unless_refused},
+    version,
 };
 
 /// Names a deputy.
@@ -85,14 +86,15 @@ async fn end(op: &Op, tx: Conn, call: &Call, id: DeputyId) -> Done<DeputyId, Ref
     if !op.acts(Permission::EndDeputy, call.name()).covers(&place_of(&absent)) {
         return Err(Error::Forbidden.into());
     }
-    unchanged(call, mandate.version)?;
+    let about = Subject { kind: "Deputy", id: id.0 };
+    version::check(&tx, call, Some(about), mandate.version).await?;
     if mandate.ended_at.is_some() || mandate.last_day < op.today() {
         return refused(Mandate::AlreadyEnded.into());
     }
     if !store::end_mandate(&tx, &mandate, op.now).await? {
-        return overtaken(mandate.version);
+        return version::overtaken(&tx, Some(about), mandate.version, mandate.version + 1).await;
     }
-    outbox::record(op, &tx, call, Event::new("identity.deputy_ended", Subject { kind: "Deputy", id: id.0 })).await?;
+    outbox::record(op, &tx, call, Event::new("identity.deputy_ended", about)).await?;
     Ok(id)
 }
 

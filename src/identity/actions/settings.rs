@@ -6,7 +6,7 @@ use ::entity::{
 };
 use serde_json::json;
 
-use super::{hashed, overtaken, place_of, request, settled, too_short, unchanged};
+use super::{hashed, place_of, request, settled, too_short, users::about};
 use crate::{
     action::{Call, perform},
     authz::Permission,
@@ -18,8 +18,9 @@ use crate::{
         session, store,
     },
     op::Op,
-    outbox::{self, Event, Subject},
+    outbox::{self, Event},
     refusal::{Done, unless_refused},
+    version,
 };
 
 /// What somebody changes about themselves; what is none stays as it is.
@@ -79,7 +80,7 @@ async fn update(
     if !op.acts(Permission::UpdateSettings, call.name()).covers(&place_of(&before)) {
         return Err(Error::Forbidden.into());
     }
-    unchanged(call, before.version)?;
+    version::check(&tx, call, Some(about(me)), before.version).await?;
     let mut refusals = Vec::new();
     if renewal.is_some_and(|r| r.fits.is_none() || r.fits != before.password_hash) {
         refusals.push(Access::WrongPassword.into());
@@ -89,7 +90,7 @@ async fn update(
     let version = before.version;
     let after = after(before, settings, renewal);
     if !store::update_person(&tx, after).await? {
-        return overtaken(version);
+        return version::overtaken(&tx, Some(about(me)), version, version + 1).await;
     }
     if renewal.is_some() {
         store::revoke_sessions(&tx, me, Some(op.caller()?.session), op.now).await?;
@@ -107,7 +108,7 @@ fn after(before: person::Model, settings: &Settings, renewal: Option<&Renewal>) 
 }
 
 async fn record(op: &Op, tx: &Conn, call: &Call, settings: &Settings) -> Result<()> {
-    let mut event = Event::new("identity.settings_updated", Subject { kind: "Person", id: op.me()?.0 });
+    let mut event = Event::new("identity.settings_updated", about(op.me()?));
     event.changes = json!({ "language": settings.language, "password": settings.new_password.is_some() });
     outbox::record(op, tx, call, event).await.map(drop)
 }

@@ -10,7 +10,7 @@ use sea_orm::ActiveValue::Set;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{hashed, overtaken, permitted, place_of, request, settled, too_short, unchanged};
+use super::{hashed, permitted, place_of, request, settled, too_short};
 use crate::{
     action::{Call, perform},
     authz::{ANONYMOUS, ANYONE, Permission, Place, Policy, policy},
@@ -24,6 +24,7 @@ use crate::{
     op::Op,
     outbox::{self, Event, Subject},
     refusal::{Done, refused, unless_refused},
+    version,
 };
 
 /// A person who is to be able to sign in.
@@ -250,7 +251,7 @@ pub async fn update_user(op: &Op, call: &Call, change: &UserChange) -> Done<Pers
 async fn update(op: &Op, tx: Conn, call: &Call, change: &UserChange, hash: Option<&String>) -> Done<PersonId, Refusal> {
     let (person, roles) = held(&tx, change.id).await?;
     permitted(op, call, Permission::UpdateUser, &place_of(&person), &roles)?;
-    unchanged(call, person.version)?;
+    version::check(&tx, call, Some(about(person.id)), person.version).await?;
     let before = Profile::of(&person, roles);
     let after = before.changed(&tx, change).await?;
     permitted(op, call, Permission::UpdateUser, &after.place(Some(person.id)), &after.roles)?;
@@ -303,7 +304,7 @@ async fn write(
         ..before
     };
     if !store::update_person(tx, after).await.map_err(taken_meanwhile)? {
-        return overtaken(version);
+        return version::overtaken(tx, Some(about(id)), version, version + 1).await;
     }
     if hash.is_some() {
         // Whoever has the old password is out.
@@ -326,7 +327,7 @@ async fn switch(op: &Op, tx: Conn, call: &Call, id: PersonId, active: bool) -> D
     let (person, roles) = held(&tx, id).await?;
     let permission = if active { Permission::ReactivateUser } else { Permission::DeactivateUser };
     permitted(op, call, permission, &place_of(&person), &roles)?;
-    unchanged(call, person.version)?;
+    version::check(&tx, call, Some(about(person.id)), person.version).await?;
     if person.active == active {
         return refused(Account::WrongStatus { active }.into());
     }
@@ -335,7 +336,7 @@ async fn switch(op: &Op, tx: Conn, call: &Call, id: PersonId, active: bool) -> D
     }
     let version = person.version;
     if !store::update_person(&tx, person::Model { active, ..person }).await? {
-        return overtaken(version);
+        return version::overtaken(&tx, Some(about(id)), version, version + 1).await;
     }
     if !active {
         store::revoke_sessions(&tx, id, None, op.now).await?;
