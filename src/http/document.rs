@@ -298,7 +298,12 @@ impl<'d> Measure<'d> {
             return Ok(*size);
         }
         self.fragments.insert(name, None);
-        let size = self.set(&fragment.node.selection_set.node, level)?.within(fragment.node.directives.len());
+        let mut size = self.set(&fragment.node.selection_set.node, level)?.within(fragment.node.directives.len());
+        if fragment.node.type_condition.node.on.node.starts_with("__") {
+            // It lies within introspection, wherever it is spread.
+            size.depth = 0;
+            size.introspection_depth = size.introspection_depth.max(size.inside_depth);
+        }
         size.check(self.limits, fragment.pos)?;
         self.fragments.insert(name, Some(size));
         Ok(size)
@@ -359,6 +364,11 @@ mod tests {
         let limits = Limits { depth: 2, introspection_depth: 4, ..Limits::default() };
         assert_eq!(limit_of("{ a { b } __schema { types { fields { name } } } }", &limits), None);
         assert_eq!(limit_of("{ a { b { c } } }", &limits), Some(Limit::Depth));
+        let of_a_type =
+            |fields: &str| format!("{{ __schema {{ types {{ name }} }} }} fragment F on __Type {{ {fields} }}");
+        assert_eq!(limit_of(&of_a_type("ofType { ofType { ofType { name } } }"), &limits), None);
+        let deeper = of_a_type("ofType { ofType { ofType { ofType { name } } } }");
+        assert_eq!(limit_of(&deeper, &limits), Some(Limit::IntrospectionDepth));
         assert_eq!(
             limit_of("{ __schema { types { fields { type { name } } } } }", &limits),
             Some(Limit::IntrospectionDepth)

@@ -10,6 +10,7 @@ mod excessive;
 mod faults;
 mod feeds;
 mod files;
+mod gaps;
 mod harness;
 mod house;
 mod http;
@@ -29,6 +30,9 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use harness::{Backend, TestDb, Trial, scratch_dir, trials};
 
 fn main() -> ExitCode {
+    if let Some(end) = gaps::stock() {
+        return end;
+    }
     let all = [
         trials(),
         audit::trials(),
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         faults::trials(),
         feeds::trials(),
         files::trials(),
+        gaps::trials(),
         house::trials(),
         http::trials(),
         identity::trials(),

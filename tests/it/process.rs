@@ -38,7 +38,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// `sesame …` with a data folder and a database, and none of the settings around this test.
-fn sesame(database_url: &str, data: &Path) -> Command {
+pub fn sesame(database_url: &str, data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sesame"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SESAME_")) {
         command.env_remove(name);
@@ -65,15 +65,15 @@ fn told(output: &Output) -> String {
 }
 
 /// A server in a process that does not outlive its test.
-struct Server {
-    process: Child,
-    url: String,
-    http: reqwest::Client,
+pub struct Server {
+    pub process: Child,
+    pub url: String,
+    pub http: reqwest::Client,
 }
 
 impl Server {
     /// Starts `sesame serve`, or another command that serves, and waits until it listens.
-    async fn start(mut command: Command) -> Self {
+    pub async fn start(mut command: Command) -> Self {
         command.args(["--port", "0"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("a process");
         let log = BufReader::new(process.stderr.take().expect("a pipe"));
@@ -106,7 +106,7 @@ impl Server {
         body["data"]["signIn"].clone()
     }
 
-    async fn is_ready(&self) -> bool {
+    pub async fn is_ready(&self) -> bool {
         let answer = self.http.get(format!("{}/readyz", self.url)).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
     }
@@ -218,13 +218,13 @@ async fn the_demonstrations_password_opens_nothing_elsewhere(backend: Backend) {
 }
 
 /// A database with the small network and a process to serve it.
-struct Place {
+pub struct Place {
     url: String,
     data: PathBuf,
 }
 
 impl Place {
-    async fn with_network(url: &str, data: &Path) -> Self {
+    pub async fn with_network(url: &str, data: &Path) -> Self {
         let flags = Partial { data: Some(data.to_owned()), database_url: Some(url.to_owned()), ..Partial::default() };
         let settings = Settings::resolve(&flags, &Partial::default(), &Partial::default());
         let app = App::open(settings, Clock::standing(crate::app::monday())).await.expect("an app");
@@ -240,7 +240,7 @@ impl Place {
     }
 
     /// A token of somebody, from the command line.
-    async fn token(&self, name: &str) -> String {
+    pub async fn token(&self, name: &str) -> String {
         let mut command = sesame(&self.url, &self.data);
         command.args(["token", "--user", &format!("{name}@test.example")]);
         let made = output(command, "").await;
