@@ -30,7 +30,7 @@ pub mod year;
 
 pub use check::{Finding, check};
 pub use error::Refusal;
-pub use ledger::{Cause, Change, Posting, post};
+pub use ledger::{Cause, Change, Named, Posting, post};
 pub use lookups::{readable, readable_gesture};
 pub use mutation::BudgetsMutation;
 pub use query::BudgetsQuery;

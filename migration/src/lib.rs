@@ -15,6 +15,7 @@ mod m0004_orders;
 mod m0005_work_and_events;
 mod m0006_involved_and_kept;
 mod m0007_seal;
+mod m0008_decision;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_work_and_events::Migration),
             Box::new(m0006_involved_and_kept::Migration),
             Box::new(m0007_seal::Migration),
+            Box::new(m0008_decision::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ::entity::{
     budgets::{envelope, ledger_entry},
-    vocabulary::{BudgetFamily, EnvelopeId, GoodwillId, LedgerKind, Money, OrderId},
+    vocabulary::{BudgetFamily, EnvelopeId, EventId, GoodwillId, LedgerKind, Money, OrderId},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -25,8 +25,29 @@ pub enum Cause {
     Order(OrderId),
     /// A goodwill gesture.
     Goodwill(GoodwillId),
-    /// A decision about the budgets themselves.
-    Decision,
+    /// A decision about the budgets themselves: its event, which is recorded before.
+    Decision(EventId),
+}
+
+/// What an entry names (B-3): one of the three.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named {
+    /// An order.
+    pub order: Option<OrderId>,
+    /// A goodwill gesture.
+    pub goodwill: Option<GoodwillId>,
+    /// The event of a decision.
+    pub decision: Option<EventId>,
+}
+
+impl From<Cause> for Named {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Order(id) => Self { order: Some(id), ..Self::default() },
+            Cause::Goodwill(id) => Self { goodwill: Some(id), ..Self::default() },
+            Cause::Decision(id) => Self { decision: Some(id), ..Self::default() },
+        }
+    }
 }
 
 /// A movement on one envelope.
@@ -119,11 +140,7 @@ fn row(
     reason: Option<&str>,
 ) -> ledger_entry::ActiveModel {
     let Posting { envelope, kind, family, amount } = posting.clone();
-    let (order, goodwill) = match cause {
-        Cause::Order(id) => (Some(id), None),
-        Cause::Goodwill(id) => (None, Some(id)),
-        Cause::Decision => (None, None),
-    };
+    let Named { order, goodwill, decision } = cause.into();
     ledger_entry::ActiveModel {
         envelope_id: Set(envelope),
         kind: Set(kind),
@@ -131,6 +148,7 @@ fn row(
         amount: Set(amount),
         order_id: Set(order),
         goodwill_id: Set(goodwill),
+        decision_id: Set(decision),
         author_id: Set(author),
         at: Set(op.now),
         reason: Set(reason.map(str::to_owned)),

@@ -204,6 +204,12 @@ impl LedgerEntry {
         self.0.order_id.map(global)
     }
 
+    /// Global id of the decision that moved it, where it was one about the budgets themselves; the same for all
+    /// movements of one decision.
+    async fn decision_id(&self) -> Option<ID> {
+        self.0.decision_id.map(global)
+    }
+
     /// Goodwill gesture for which it moved, where the caller may read it.
     async fn goodwill(&self, ctx: &Context<'_>) -> Result<Option<GoodwillGesture>> {
         let op = op(ctx);

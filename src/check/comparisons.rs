@@ -234,16 +234,17 @@ fn last_event() -> Comparison {
     Comparison { rule: "O-27", table: "orders", sql: sql.to_owned() }
 }
 
-/// B-3: an entry names an order or a gesture that is there.
+/// B-3: an entry names an order, a gesture or a decision that is there.
 fn causes() -> Comparison {
-    let sql = "SELECT CAST(ledger_entry.id AS TEXT) AS row_key, 'order or gesture' AS what,
-            CAST(COALESCE(ledger_entry.order_id, ledger_entry.goodwill_id) AS TEXT) AS found,
+    let sql = "SELECT CAST(ledger_entry.id AS TEXT) AS row_key, 'order, gesture or decision' AS what,
+            COALESCE(CAST(COALESCE(ledger_entry.order_id, ledger_entry.goodwill_id, ledger_entry.decision_id) AS TEXT),
+                'none') AS found,
             'one that is there' AS expected
         FROM ledger_entry
         LEFT JOIN orders ON orders.id = ledger_entry.order_id
         LEFT JOIN goodwill ON goodwill.id = ledger_entry.goodwill_id
-        WHERE (ledger_entry.order_id IS NOT NULL AND orders.id IS NULL)
-            OR (ledger_entry.goodwill_id IS NOT NULL AND goodwill.id IS NULL)";
+        LEFT JOIN event ON event.id = ledger_entry.decision_id
+        WHERE orders.id IS NULL AND goodwill.id IS NULL AND event.id IS NULL";
     Comparison { rule: "B-3", table: "ledger_entry", sql: sql.to_owned() }
 }
 

@@ -9,7 +9,7 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 
 use crate::budgets::{
-    Cause, Change, Envelopes, Posting,
+    Cause, Change, Envelopes, Named, Posting,
     rules::{self, Limits, Objective, Position},
     store::Holder,
     year,
@@ -183,11 +183,7 @@ fn apply(envelope: &mut envelope::Model, posting: &Posting) {
 fn row(id: LedgerEntryId, posting: &Posting, movement: Movement<'_>) -> ledger_entry::Model {
     let Posting { envelope, kind, family, amount } = posting.clone();
     let Movement { author, at, cause, reason } = movement;
-    let (order_id, goodwill_id) = match cause {
-        Cause::Order(id) => (Some(id), None),
-        Cause::Goodwill(id) => (None, Some(id)),
-        Cause::Decision => (None, None),
-    };
+    let Named { order: order_id, goodwill: goodwill_id, decision: decision_id } = cause.into();
     let reason = reason.map(str::to_owned);
     ledger_entry::Model {
         id,
@@ -197,6 +193,7 @@ fn row(id: LedgerEntryId, posting: &Posting, movement: Movement<'_>) -> ledger_e
         amount,
         order_id,
         goodwill_id,
+        decision_id,
         author_id: author,
         at,
         reason,

@@ -78,12 +78,18 @@ impl Journal {
         }
     }
 
+    /// The key of the event that is told next.
+    pub(super) fn next_event(&self) -> EventId {
+        EventId(self.last_event + 1)
+    }
+
     /// Writes an event: in the order of commits, which is the order of keys.
     pub(super) fn tell(&mut self, told: Told<'_>) {
         let Told { at, kind, actor, role, subject, from, to, reason, changes, envelopes } = told;
-        self.last_event += 1;
+        let id = self.next_event();
+        self.last_event = id.0;
         let mut event = event::Model {
-            id: EventId(self.last_event),
+            id,
             position: Some(self.last_event),
             at,
             kind: kind.to_owned(),

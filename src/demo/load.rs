@@ -172,8 +172,8 @@ async fn journal(conn: &DatabaseTransaction, journal: &Journal) -> Result<(), Db
     bulk::insert::<attachment::Entity>(conn, &journal.attachments).await?;
     bulk::insert::<goodwill::Entity>(conn, &journal.gestures).await?;
     bulk::insert::<work_item::Entity>(conn, &journal.items).await?;
-    bulk::insert::<ledger_entry::Entity>(conn, &journal.ledger).await?;
-    bulk::insert::<event::Entity>(conn, &journal.events).await
+    bulk::insert::<event::Entity>(conn, &journal.events).await?;
+    bulk::insert::<ledger_entry::Entity>(conn, &journal.ledger).await
 }
 
 /// The balances that the ledger comes to, and the last number of each year.

@@ -271,7 +271,8 @@ impl Simulation {
             objectives.push(expected.max(if place < 2 { Money(least.0 * 3) } else { least }));
         }
         let author = self.world.network.sales_admin;
-        let movement = Movement { author, at, cause: Cause::Decision, reason: None };
+        let cause = Cause::Decision(self.world.journal.next_event());
+        let movement = Movement { author, at, cause, reason: None };
         let envelopes = self.world.books.allocate(&Plan { year, objectives }, &self.world.network, movement);
         let subject = Subject { kind: "BudgetYear", id: year.into() };
         let states = (Some(BudgetYearStatus::Planned.code()), Some(BudgetYearStatus::Open.code()));
@@ -467,7 +468,8 @@ impl Simulation {
         let sides = [(region.id, -amount), (own.id, amount)];
         let postings: Vec<Posting> =
             sides.into_iter().filter_map(|(envelope, amount)| Posting::new(envelope, kind, None, amount)).collect();
-        let touched = self.world.books.post(&postings, Movement { author, at, cause: Cause::Decision, reason });
+        let cause = Cause::Decision(self.world.journal.next_event());
+        let touched = self.world.books.post(&postings, Movement { author, at, cause, reason });
         let subject = Subject { kind: "Envelope", id: region.id.0 };
         let changes = serde_json::json!({
             "year": order.year,

@@ -50,7 +50,7 @@ async fn g20_the_chain_is_sealed_behind_the_commits_and_says_where_it_breaks(bac
         Backend::Postgres => "DROP TRIGGER event_is_kept ON event",
     };
     app.execute(unlock).await;
-    app.execute("UPDATE event SET actor_id = 1 WHERE position = 3").await;
+    app.execute("UPDATE event SET actor_id = 8 WHERE position = 3").await;
     let found = findings(&app).await;
     assert!(found.len() == 1 && found[0].starts_with("G-20: event at position 3: seal is "), "{found:?}");
 }

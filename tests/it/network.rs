@@ -5,9 +5,10 @@ use ::entity::{
     catalog::article,
     crm::{account, broker, site},
     identity::{delegation, person, person_role, region},
+    platform::event,
     vocabulary::{
         AccountId, AccountKind, ArticleCategory, ArticleId, BudgetYearStatus, DelegationId, EnvelopeId, EnvelopeKind,
-        Language, LedgerKind, Money, PersonId, RegionId, SiteId,
+        EventId, Language, LedgerKind, Money, PersonId, RegionId, SiteId,
     },
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, EntityTrait, IntoActiveModel};
@@ -265,6 +266,7 @@ async fn budgets(db: &DatabaseConnection) {
             .await
             .expect("a year");
     }
+    allocated(db).await;
     let delegates = [("delegate", 1, 1), ("delegate2", 1, 1), ("delegate3", 3, 2)];
     for (name, delegation, region) in delegates {
         envelope(db, EnvelopeKind::Delegate, 10_000, Some(region), Some(delegation), Some(person_id(name))).await;
@@ -273,6 +275,33 @@ async fn budgets(db: &DatabaseConnection) {
     envelope(db, EnvelopeKind::Region, 5_000, Some(2), None, None).await;
     envelope(db, EnvelopeKind::Pool, 50_000, None, None, None).await;
     envelope(db, EnvelopeKind::Management, 2_000, None, None, None).await;
+}
+
+/// The decision that shared the year out: before everything that anybody follows.
+const ALLOCATED: EventId = EventId(1);
+
+async fn allocated(db: &DatabaseConnection) {
+    let decision = event::ActiveModel {
+        position: Set(Some(1)),
+        at: Set(monday()),
+        kind: Set("budget.allocated".into()),
+        actor_id: Set(Some(person_id("sales-admin"))),
+        on_behalf_of_id: Set(None),
+        roles: Set("SALES_ADMIN".into()),
+        subject_type: Set("BudgetYear".into()),
+        subject_id: Set(2026),
+        from_status: Set(None),
+        to_status: Set(None),
+        reason: Set(None),
+        changes: Set(json!({})),
+        queue: Set(json!([])),
+        envelopes: Set(json!([])),
+        policy_version: Set(1),
+        request_id: Set("test".into()),
+        ..Default::default()
+    };
+    let id = event::Entity::insert(decision).exec(db).await.expect("an event").last_insert_id;
+    assert_eq!(id, ALLOCATED);
 }
 
 async fn envelope(
@@ -310,6 +339,7 @@ async fn envelope(
         amount: Set(Money::euros(euros)),
         order_id: Set(None),
         goodwill_id: Set(None),
+        decision_id: Set(Some(ALLOCATED)),
         author_id: Set(person_id("sales-admin")),
         at: Set(monday()),
         reason: Set(None),

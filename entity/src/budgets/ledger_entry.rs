@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::vocabulary::{BudgetFamily, EnvelopeId, GoodwillId, LedgerEntryId, LedgerKind, Money, OrderId, PersonId};
+use crate::vocabulary::{
+    BudgetFamily, EnvelopeId, EventId, GoodwillId, LedgerEntryId, LedgerKind, Money, OrderId, PersonId,
+};
 
 /// The immutable ledger (B-3): balances are sums of these.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -23,6 +25,8 @@ pub struct Model {
     pub order_id: Option<OrderId>,
     /// Goodwill gesture for which it moved.
     pub goodwill_id: Option<GoodwillId>,
+    /// Event of the decision that moved it, where it was one about the budgets themselves.
+    pub decision_id: Option<EventId>,
     /// Who moved it.
     pub author_id: PersonId,
     /// When.

@@ -8,7 +8,7 @@ use std::{
 use ::entity::{
     budgets::{budget_year, envelope},
     identity::region,
-    vocabulary::{BudgetYearStatus, EnvelopeId, LedgerKind, Money, PersonId, RegionId},
+    vocabulary::{BudgetYearStatus, EnvelopeId, EventId, LedgerKind, Money, PersonId, RegionId},
 };
 use serde::Serialize;
 
@@ -67,13 +67,15 @@ pub async fn allocate(op: &Op, call: &Call, input: &Allocation) -> Done<Vec<Enve
         unless_refused(flaws(input, &delegates))?;
         let shares = shares(input, &delegates.into_iter().flatten().collect::<Vec<_>>(), &regions)?;
         opened(&tx, &year).await?;
-        let envelopes = fill(op, &tx, input.year, &shares).await?;
+        let new: Vec<NewEnvelope> = shares.iter().map(|(envelope, _)| *envelope).collect();
+        let made = store::make_envelopes(&tx, input.year, &new).await?;
         let mut event = Event::new("budget.allocated", about(input.year)).with_changes(input)?;
         event.from = Some(BudgetYearStatus::Planned.code());
         event.to = Some(BudgetYearStatus::Open.code());
-        event.envelopes.clone_from(&envelopes);
-        outbox::record(op, &tx, call, event).await?;
-        Ok(envelopes)
+        event.envelopes = made.iter().map(|envelope| envelope.id).collect();
+        let decision = outbox::record(op, &tx, call, event).await?;
+        fill(op, &tx, decision, &made, &shares).await?;
+        Ok(made.iter().map(|envelope| envelope.id).collect())
     })
     .await
 }
@@ -185,10 +187,8 @@ async fn opened(tx: &Conn, year: &budget_year::Model) -> Done<(), Refusal> {
     }
 }
 
-/// Makes the envelopes and allocates to each its share.
-async fn fill(op: &Op, tx: &Conn, year: i32, shares: &[Share]) -> Result<Vec<EnvelopeId>> {
-    let new: Vec<NewEnvelope> = shares.iter().map(|(envelope, _)| *envelope).collect();
-    let made = store::make_envelopes(tx, year, &new).await?;
+/// Allocates its share to each envelope.
+async fn fill(op: &Op, tx: &Conn, decision: EventId, made: &[envelope::Model], shares: &[Share]) -> Result<()> {
     let share_of = |envelope: &envelope::Model| {
         shares.iter().find(|(new, _)| Some(new.holder) == Holder::of(envelope)).map_or(Money::ZERO, |(_, share)| *share)
     };
@@ -196,6 +196,5 @@ async fn fill(op: &Op, tx: &Conn, year: i32, shares: &[Share]) -> Result<Vec<Env
         .iter()
         .filter_map(|envelope| Posting::new(envelope.id, LedgerKind::Allocation, None, share_of(envelope)))
         .collect();
-    post(op, tx, Cause::Decision, &postings, None).await?;
-    Ok(made.iter().map(|envelope| envelope.id).collect())
+    post(op, tx, Cause::Decision(decision), &postings, None).await.map(drop)
 }

@@ -2,7 +2,7 @@
 
 use ::entity::{
     budgets::{budget_year, envelope},
-    vocabulary::{EnvelopeId, LedgerKind, Money, PersonId},
+    vocabulary::{EnvelopeId, EventId, LedgerKind, Money, PersonId},
 };
 use serde::Serialize;
 
@@ -77,12 +77,12 @@ async fn run(op: &Op, call: &Call, transfer: Transfer, kind: Kind) -> Done<(), R
         let year = open(transfer.year, store::years(&tx, &[transfer.year]).await?.pop())?;
         unless_refused(refusals(op, call, transfer, kind, &parties, &year)?)?;
         let receiver = parties.receiving_envelope(&tx, transfer.year).await?;
-        let envelopes = carry_out(op, &tx, transfer, parties.donor.id, receiver).await?;
-        let mut event =
-            Event::new(kind.event, Subject { kind: "Envelope", id: parties.donor.id.0 }).with_changes(transfer)?;
+        let donor = parties.donor.id;
+        let mut event = Event::new(kind.event, Subject { kind: "Envelope", id: donor.0 }).with_changes(transfer)?;
         event.reason = Some(transfer.reason.clone());
-        event.envelopes = envelopes;
-        outbox::record(op, &tx, call, event).await?;
+        event.envelopes = vec![donor, receiver];
+        let decision = outbox::record(op, &tx, call, event).await?;
+        carry_out(op, &tx, decision, transfer, [donor, receiver]).await?;
         Ok(())
     })
     .await
@@ -202,12 +202,12 @@ fn judged(transfer: &Transfer, donor: &envelope::Model, year: &budget_year::Mode
 async fn carry_out(
     op: &Op,
     tx: &Conn,
+    decision: EventId,
     transfer: &Transfer,
-    donor: EnvelopeId,
-    receiver: EnvelopeId,
-) -> Result<Vec<EnvelopeId>> {
+    [donor, receiver]: [EnvelopeId; 2],
+) -> Result<()> {
     let sides = [(donor, -transfer.amount), (receiver, transfer.amount)];
     let posting = |(envelope, amount)| Posting::new(envelope, LedgerKind::Transfer, None, amount);
     let postings: Vec<Posting> = sides.into_iter().filter_map(posting).collect();
-    post(op, tx, Cause::Decision, &postings, Some(&transfer.reason)).await
+    post(op, tx, Cause::Decision(decision), &postings, Some(&transfer.reason)).await.map(drop)
 }
