@@ -15,8 +15,11 @@ use std::{
     mem::take,
     panic::AssertUnwindSafe,
     pin::pin,
-    sync::Arc,
-    task::{self, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{self, Poll, Wake, Waker},
 };
 
 use ::entity::{
@@ -34,6 +37,7 @@ use futures_util::{
 };
 use parking_lot::Mutex;
 use sea_orm::DbErr;
+use tokio::task::coop::has_budget_remaining;
 
 use crate::{
     budgets, catalog, crm,
@@ -261,16 +265,42 @@ fn begin(errand: Errand) {
     }
 }
 
+/// Tells whether work that rests has already been called again.
+struct Bell {
+    task: Waker,
+    called: AtomicBool,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.called.store(true, Ordering::SeqCst);
+        self.task.wake_by_ref();
+    }
+}
+
 /// Does some work, and whenever it can go no further, the look-ups that it asked for: those of a level
-/// together, and those of the next one when they are done.
+/// together, and those of the next one when they are done. Long lists rest before they have gone through
+/// all of their items, to let others work: that they call themselves again tells them from those that wait.
 pub(crate) async fn along_with<T>(work: impl Future<Output = T>) -> T {
     let both = async {
         let mut work = pin!(work);
         let mut begun = FuturesUnordered::new();
         poll_fn(|cx| {
+            let bell = Arc::new(Bell { task: cx.waker().clone(), called: AtomicBool::new(false) });
+            let waker = Waker::from(bell.clone());
             loop {
-                if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                if let Poll::Ready(done) = work.as_mut().poll(&mut task::Context::from_waker(&waker)) {
                     return Poll::Ready(done);
+                }
+                if bell.called.swap(false, Ordering::SeqCst) {
+                    if has_budget_remaining() {
+                        continue;
+                    }
+                    return Poll::Pending;
                 }
                 if begun.is_empty() {
                     begun.extend(ERRANDS.with(RefCell::take));
@@ -330,9 +360,9 @@ by_key! {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
-    use futures_util::future::join_all;
+    use futures_util::future::{join_all, try_join_all};
 
     use super::*;
 
@@ -382,6 +412,19 @@ mod tests {
             assert_eq!(found, (0..100).map(|key| Some(key / 2 + 2010)).collect::<Vec<_>>());
             assert_eq!(times(&shelves), 2);
         }
+    }
+
+    #[tokio::test]
+    async fn lists_of_lists_are_looked_up_at_once_however_long() {
+        let shelves = counting();
+        let row = |key: u32| {
+            let shelves = &shelves;
+            let cell = move |cell: u32| async move { shelves.find(key * 40 + cell).await.unwrap() };
+            try_join_all((0..40).map(move |number| async move { Ok::<_, ()>(cell(number).await) }))
+        };
+        let found = along_with(try_join_all((0..60).map(row))).await.unwrap();
+        assert_eq!(found.concat(), (0..2400).map(|key| Some(key + 1000)).collect::<Vec<_>>());
+        assert_eq!(times(&shelves), 3, "in batches of a thousand");
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ mod harness;
 mod house;
 mod http;
 mod identity;
+mod lists;
 mod network;
 mod orders;
 mod postgres;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         house::trials(),
         http::trials(),
         identity::trials(),
+        lists::trials(),
         orders::trials(),
         process::trials(),
         socket::trials(),

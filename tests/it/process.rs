@@ -34,6 +34,7 @@ pub fn trials() -> Vec<Trial> {
         both(threads = 2, seconds = 120 + 20 * rounds() as u64) k1_killed_at_random_it_loses_nothing_and_doubles_nothing,
         postgres(threads = 2) k3_a_database_that_goes_away_is_told_and_comes_back,
         postgres(threads = 2) two_processes_are_as_one,
+        postgres(threads = 2, seconds = 120) k2_budgets_hold_under_sixty_four_clients_on_two_processes,
     ]
 }
 
@@ -482,4 +483,66 @@ async fn two_processes_are_as_one(backend: Backend) {
     }
     assert!(one.terminate().await < Duration::from_secs(10));
     assert!(other.terminate().await < Duration::from_secs(10));
+}
+
+const EVERYBODY: usize = 64;
+
+/// What one of many does with orders on the same envelopes: submits them, and has them approved, returned and
+/// lowered, or cancelled; how many submissions were taken and how many approvals refused for want of budget.
+async fn besiege(
+    http: &reqwest::Client,
+    servers: &[String; 2],
+    [delegate, manager]: [&str; 2],
+    me: usize,
+) -> [usize; 2] {
+    let (mut taken, mut refused) = (0, 0);
+    for round in 0..3 {
+        // Each step may go to the other process.
+        let url = |step: usize| servers[(me + round + step) % 2].as_str();
+        let call = async |step: usize, token: &str, field: &str, kind: &str, input: Value| {
+            let query = format!(
+                "mutation($input: {kind}!) {{ {field}(input: $input) {{ order {{ id version status }} userErrors {{ code }} }} }}"
+            );
+            let (_, body) =
+                ask(http, url(step), Some(token), &query, json!({ "input": input })).await.expect("an answer");
+            assert!(body.get("errors").is_none(), "{body}");
+            body["data"][field].clone()
+        };
+        // Some skip the regional manager, some do not.
+        let total = if me.is_multiple_of(2) { "199.00" } else { "450.00" };
+        let made = call(0, delegate, "createOrder", "CreateOrderInput", network::sponsorship(total)).await;
+        let id = &made["order"]["id"];
+        let submitted = call(1, delegate, "submitOrder", "OrderInput", json!({ "id": id })).await;
+        taken += usize::from(submitted["userErrors"] == json!([]));
+        let decision = ["APPROVE", "APPROVE", "RETURN", "REJECT"][me / 2 % 4];
+        let decided = json!({ "id": id, "decision": decision, "reason": "because" });
+        let decided = call(2, manager, "validateOrder", "ValidateOrderInput", decided).await;
+        let why = decided["userErrors"].to_string();
+        refused += usize::from(why.contains("BUDGET_DEFICIT") || why.contains("SPLIT_MINIMUM"));
+        if decision == "RETURN" {
+            call(3, delegate, "updateOrder", "UpdateOrderInput", json!({ "id": id, "total": "150.00" })).await;
+            call(4, delegate, "submitOrder", "OrderInput", json!({ "id": id })).await;
+        }
+        if me.is_multiple_of(4) {
+            call(5, delegate, "cancelOrder", "CancelOrderInput", json!({ "id": id, "reason": "because" })).await;
+        }
+    }
+    [taken, refused]
+}
+
+async fn k2_budgets_hold_under_sixty_four_clients_on_two_processes(backend: Backend) {
+    let (db, data) = (TestDb::empty(backend).await, scratch_dir());
+    let place = Place::with_network(&db.url, data.path()).await;
+    let (one, other) = (place.serve().await, place.serve().await);
+    let servers = [one.url.clone(), other.url.clone()];
+    let (delegate, manager) = (place.token("delegate").await, place.token("rr").await);
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
+    let siege = (0..EVERYBODY).map(|me| besiege(&http, &servers, [&delegate, &manager], me));
+    let done = futures_util::future::join_all(siege).await;
+    let [taken, refused] = done.iter().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
+    assert!(taken > 40 && refused > 10, "{taken} were taken, {refused} refused");
+    assert!(one.terminate().await < Duration::from_secs(10));
+    assert!(other.terminate().await < Duration::from_secs(10));
+    // Never overspent, ledger and balances agree, numbers are gapless.
+    assert_eq!(place.findings().await, Vec::<String>::new());
 }

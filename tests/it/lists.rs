@@ -1,0 +1,136 @@
+//! Every list of every role, read with all that hangs on its rows: statements follow depth, not rows (K-20).
+
+use std::{collections::HashMap, sync::Arc};
+
+use ::entity::{identity::person, vocabulary::Language};
+use async_graphql::Request;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::Value;
+use sesame::{
+    app::App,
+    authz::Caller,
+    clock::Clock,
+    config::{Partial, Settings},
+    demo::{self, Size},
+    graphql, identity,
+    op::Op,
+};
+
+use crate::{
+    app::noon,
+    harness::{Backend, TestDb, Trial, scratch_dir, trials},
+};
+
+pub fn trials() -> Vec<Trial> {
+    trials![both(seconds = 120) k20_statements_follow_depth_and_not_rows]
+}
+
+const INTROSPECTION: &str = "{ __schema { queryType { fields { ...F } } types { name fields { ...F } } } } \
+    fragment F on __Field { name args { name type { kind } defaultValue } type { ...T } } \
+    fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+
+/// A field as the schema tells it.
+struct Field {
+    name: String,
+    /// The type behind lists and exclamation marks.
+    of: String,
+    is_object: bool,
+    /// Arguments that have to be given.
+    required: Vec<String>,
+}
+
+impl Field {
+    fn read(field: &Value) -> Self {
+        let mut of = &field["type"];
+        while !of["ofType"].is_null() {
+            of = &of["ofType"];
+        }
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let args = field["args"].as_array().expect("arguments").iter();
+        let required = args
+            .filter(|arg| arg["type"]["kind"] == "NON_NULL" && arg["defaultValue"].is_null())
+            .map(|arg| text(&arg["name"]));
+        Self {
+            name: text(&field["name"]),
+            of: text(&of["name"]),
+            is_object: of["kind"] == "OBJECT",
+            required: required.collect(),
+        }
+    }
+}
+
+fn fields(list: &Value) -> Vec<Field> {
+    list.as_array().into_iter().flatten().map(Field::read).collect()
+}
+
+type Types = HashMap<String, Vec<Field>>;
+
+/// Everything of a type that needs no arguments, and as much of what it points to; how many objects that is.
+fn selection(types: &Types, of: &str, levels: usize) -> (String, usize) {
+    let (mut text, mut objects) = (String::from("__typename "), 0);
+    let known = types.get(of).into_iter().flatten();
+    for field in known.filter(|field| field.required.is_empty() && !field.of.ends_with("Connection")) {
+        if !field.is_object {
+            text += &format!("{} ", field.name);
+        } else if levels > 0 {
+            let (below, more) = selection(types, &field.of, levels - 1);
+            text += &format!("{} {{ {below} }} ", field.name);
+            objects += 1 + more;
+        }
+    }
+    (text, objects)
+}
+
+async fn ask(app: &Arc<App>, caller: &Arc<Caller>, query: &str) -> (Value, u32) {
+    let op = Arc::new(Op::new(app.clone(), Some(caller.clone()), Language::En, "test".into()));
+    let schema = app.schemas.of(caller.permissions);
+    let answer = schema.execute(graphql::request(Request::new(query), &op)).await;
+    assert!(answer.errors.is_empty(), "{query}: {:?}", answer.errors);
+    (answer.data.into_json().expect("JSON"), op.meter.statements())
+}
+
+async fn k20_statements_follow_depth_and_not_rows(backend: Backend) {
+    let (db, data) = (TestDb::empty(backend).await, scratch_dir());
+    let flags =
+        Partial { data: Some(data.path().to_owned()), database_url: Some(db.url.clone()), ..Partial::default() };
+    let settings = Settings::resolve(&flags, &Partial::default(), &Partial::default());
+    let app = App::open(settings, Clock::standing(noon(2026, 11, 10))).await.expect("an app");
+    demo::load(&app, Size::Test, |_, _| {}).await.expect("a demonstration");
+    let nobody = Op::new(app.clone(), None, Language::En, "test".into());
+    let mut longest: HashMap<String, usize> = HashMap::new();
+    for account in demo::ACCOUNTS {
+        let found = person::Entity::find().filter(person::Column::Email.eq(account.email));
+        let person = found.one(app.database.reader()).await.expect("an answer").expect("somebody");
+        let session = identity::open_session(&nobody, person.id).await.expect("a session");
+        let caller = identity::authenticate(&app, &session.access.token).await.expect("a caller");
+        let (told, _) = ask(&app, &caller, INTROSPECTION).await;
+        let schema = &told["__schema"];
+        let types: Types = schema["types"].as_array().expect("types").iter().map(typed).collect();
+        for list in fields(&schema["queryType"]["fields"]).iter().filter(|field| field.of.ends_with("Connection")) {
+            assert!(list.required.is_empty(), "{} needs {:?}", list.name, list.required);
+            let (text, objects) = selection(&types, list.of.trim_end_matches("Connection"), 2);
+            let page = |first: u32| format!("{{ {}(first: {first}) {{ nodes {{ {text} }} }} }}", list.name);
+            let (_, few) = ask(&app, &caller, &page(3)).await;
+            let (all, many) = ask(&app, &caller, &page(100)).await;
+            let rows = all[&list.name]["nodes"].as_array().expect("nodes").len();
+            let known = longest.entry(list.name.clone()).or_default();
+            *known = rows.max(*known);
+            // What the first rows point to nowhere is one statement more, once.
+            let most = few + u32::try_from(objects).expect("few") / 2;
+            assert!(
+                many <= most,
+                "{}: {} of {rows} rows: {few} statements for 3, {many} for all",
+                account.email,
+                list.name
+            );
+        }
+    }
+    assert!(longest.len() >= 8, "{longest:?}");
+    for list in ["orders", "accounts", "articles"] {
+        assert!(longest[list] >= 40, "too few rows to tell: {longest:?}");
+    }
+}
+
+fn typed(of: &Value) -> (String, Vec<Field>) {
+    (of["name"].as_str().expect("a name").to_owned(), fields(&of["fields"]))
+}
