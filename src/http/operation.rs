@@ -178,7 +178,7 @@ pub(super) struct Answer {
     pub(super) ran: bool,
     /// Whether a resolver panicked.
     pub(super) is_broken: bool,
-    /// Whether something was written.
+    /// Whether something was written: a change, or that one was refused.
     pub(super) wrote: bool,
 }
 
@@ -216,16 +216,17 @@ impl Answer {
         }
     }
 
-    /// What is said instead of an answer that is too large to be sent. What was written stays, which is said.
+    /// What is said instead of an answer that is too large to be sent. What was written stays, which is said; what
+    /// that was stood in the answer, and is found again by the key.
     pub(super) fn too_large(wrote: bool, limits: &Limits, language: Language) -> Self {
         let mut error = Refused::excess(Limit::ResponseBytes, limits).into_error(language);
         if wrote {
-            let done = both!(
-                " La modification est faite ; seule la réponse est trop longue.",
-                " The change is made; only the answer is too long."
+            let kept = both!(
+                " Ce qui a été écrit le reste ; pour le savoir, redemandez moins de champs avec la même «idempotencyKey» : rien ne sera fait deux fois.",
+                " What was written stays; to learn of it, ask for fewer fields with the same «idempotencyKey»: nothing will be done twice."
             );
-            error.message.push_str(&done.into_language(language));
-            error.extensions.get_or_insert_default().set("outcome", "DONE");
+            error.message.push_str(&kept.into_language(language));
+            error.extensions.get_or_insert_default().set("outcome", "UNKNOWN");
         }
         Self::cut(error)
     }
