@@ -8,6 +8,7 @@ mod ids;
 mod money;
 mod orders;
 mod people;
+mod sales;
 mod sets;
 
 pub use day::Day;
@@ -15,4 +16,5 @@ pub use ids::*;
 pub use money::{Money, MoneyError};
 pub use orders::*;
 pub use people::People;
+pub use sales::*;
 pub use sets::*;

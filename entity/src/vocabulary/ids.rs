@@ -55,6 +55,14 @@ ids! {
     UploadId,
     /// Key of a goodwill gesture.
     GoodwillId,
+    /// Key of a deal.
+    OpportunityId,
+    /// Key of a deal's document.
+    OppyDocumentId,
+    /// Key of a deal's state in the forecast's history.
+    DealStateId,
+    /// Key of a quota.
+    QuotaId,
     /// Key of a work item.
     WorkItemId,
     /// Key of an event.
