@@ -75,8 +75,10 @@ impl App {
         let seconds = u64::try_from(settings.limits.seconds).unwrap_or(u64::MAX);
         let (url, connections) = (&settings.database_url, settings.database_connections);
         let database = Database::serve(url, connections, Duration::from_secs(seconds)).await?;
+        let policy = load_policy(&database, &clock).await?;
+        crate::playbook::install(database.writer()).await?;
         let app = Self {
-            policy: ArcSwap::from_pointee(load_policy(&database, &clock).await?),
+            policy: ArcSwap::from_pointee(policy),
             schemas: Schemas::new(settings.limits.clone()),
             settings,
             database,

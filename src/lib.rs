@@ -41,6 +41,7 @@ pub mod loaders;
 pub mod op;
 pub mod orders;
 pub mod outbox;
+pub mod playbook;
 pub mod refusal;
 pub mod version;
 pub mod work_queue;

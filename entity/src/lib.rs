@@ -48,6 +48,13 @@ pub mod orders {
     pub mod upload;
 }
 
+/// The sales process: deals, their documents and the rules that they follow.
+pub mod sales {
+    pub mod opportunity;
+    pub mod oppy_document;
+    pub mod playbook;
+}
+
 /// What serves every context: policy, queues, events, stored answers.
 pub mod platform {
     pub mod event;

@@ -4,17 +4,21 @@
 //! async-graphql's traits only in the crate that defines it.
 
 mod day;
+mod deal;
 mod ids;
 mod money;
 mod orders;
 mod people;
+mod playbook;
 mod sales;
 mod sets;
 
 pub use day::Day;
+pub use deal::*;
 pub use ids::*;
 pub use money::{Money, MoneyError};
 pub use orders::*;
 pub use people::People;
+pub use playbook::{ClassRules, Playbook, StopReason};
 pub use sales::*;
 pub use sets::*;

@@ -119,9 +119,10 @@ impl Journal {
     /// Queues what a subject waits for.
     pub(super) fn queue(&mut self, subject: crate::work_queue::Subject, items: Vec<Item>) {
         use crate::work_queue::Subject;
-        let (order_id, goodwill_id) = match subject {
-            Subject::Order(order) => (Some(order), None),
-            Subject::Goodwill(gesture) => (None, Some(gesture)),
+        let (order_id, goodwill_id, opportunity_id) = match subject {
+            Subject::Order(order) => (Some(order), None, None),
+            Subject::Goodwill(gesture) => (None, Some(gesture), None),
+            Subject::Opportunity(opportunity) => (None, None, Some(opportunity)),
         };
         for item in items {
             self.last_item += 1;
@@ -132,6 +133,7 @@ impl Journal {
                 kind,
                 order_id,
                 goodwill_id,
+                opportunity_id,
                 owner_id: owner,
                 involved,
                 delegation_id: delegation,

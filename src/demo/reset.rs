@@ -9,6 +9,7 @@ use ::entity::{
     identity::{delegation, deputy, person, person_role, refresh_token, region, role, session},
     orders::{attachment, order, order_line, order_number, order_result, upload},
     platform::{event, idempotency, policy_line, policy_version, work_item},
+    sales::{opportunity, oppy_document, playbook},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, EntityName, Statement};
 
@@ -139,6 +140,9 @@ fn tables() -> Vec<String> {
         quoted(policy_line::Entity),
         quoted(policy_version::Entity),
         quoted(work_item::Entity),
+        quoted(opportunity::Entity),
+        quoted(oppy_document::Entity),
+        quoted(playbook::Entity),
     ]
 }
 

@@ -3,7 +3,8 @@
 use ::entity::{
     platform::work_item,
     vocabulary::{
-        AccountId, DelegationId, GoodwillId, Money, OrderId, People, PersonId, RegionId, WorkItemId, WorkKind,
+        AccountId, DelegationId, GoodwillId, Money, OpportunityId, OrderId, People, PersonId, RegionId, WorkItemId,
+        WorkKind,
     },
 };
 use chrono::{DateTime, Utc};
@@ -22,6 +23,8 @@ pub enum Subject {
     Order(OrderId),
     /// A goodwill gesture.
     Goodwill(GoodwillId),
+    /// A deal.
+    Opportunity(OpportunityId),
 }
 
 /// One thing that a subject waits for. A subject waits for each kind at most once, and its items

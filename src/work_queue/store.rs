@@ -160,6 +160,7 @@ fn of(subject: Subject, kinds: impl Iterator<Item = WorkKind>) -> Condition {
     let subject = match subject {
         Subject::Order(order) => Column::OrderId.eq(order),
         Subject::Goodwill(goodwill) => Column::GoodwillId.eq(goodwill),
+        Subject::Opportunity(opportunity) => Column::OpportunityId.eq(opportunity),
     };
     let kinds: Vec<WorkKind> = kinds.collect();
     Condition::all().add(subject).add(Column::Kind.is_in(kinds))
@@ -172,8 +173,8 @@ pub(super) async fn change(conn: &Conn, subject: Subject, pairs: &[(&Item, &Item
         .table(work_item::Entity)
         .value(Column::Kind, each(pairs, |new| Expr::val(new.kind.to_value())))
         .value(Column::Since, each(pairs, |new| Expr::val(new.since)))
-        .value(Column::OwnerId, facts.owner)
-        .value(Column::Involved, facts.involved.clone())
+        .value(Column::OwnerId, each(pairs, |new| Expr::val(new.owner)))
+        .value(Column::Involved, each(pairs, |new| Expr::val(new.involved.clone())))
         .value(Column::DelegationId, facts.delegation)
         .value(Column::RegionId, facts.region)
         .value(Column::BrokerId, facts.broker)
@@ -221,14 +222,16 @@ pub(super) async fn add(conn: &Conn, subject: Subject, items: &[&Item]) -> Resul
 }
 
 fn row(subject: Subject, item: &Item) -> work_item::ActiveModel {
-    let (order_id, goodwill_id) = match subject {
-        Subject::Order(order) => (Some(order), None),
-        Subject::Goodwill(goodwill) => (None, Some(goodwill)),
+    let (order_id, goodwill_id, opportunity_id) = match subject {
+        Subject::Order(order) => (Some(order), None, None),
+        Subject::Goodwill(goodwill) => (None, Some(goodwill), None),
+        Subject::Opportunity(opportunity) => (None, None, Some(opportunity)),
     };
     work_item::ActiveModel {
         kind: Set(item.kind),
         order_id: Set(order_id),
         goodwill_id: Set(goodwill_id),
+        opportunity_id: Set(opportunity_id),
         owner_id: Set(item.owner),
         involved: Set(item.involved.clone()),
         delegation_id: Set(item.delegation),

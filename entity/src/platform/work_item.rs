@@ -3,7 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 use crate::vocabulary::{
-    AccountId, DelegationId, GoodwillId, Money, OrderId, People, PersonId, RegionId, WorkItemId, WorkKind,
+    AccountId, DelegationId, GoodwillId, Money, OpportunityId, OrderId, People, PersonId, RegionId, WorkItemId,
+    WorkKind,
 };
 
 /// What waits for somebody.
@@ -19,7 +20,9 @@ pub struct Model {
     pub order_id: Option<OrderId>,
     /// The goodwill gesture that waits.
     pub goodwill_id: Option<GoodwillId>,
-    /// Whose order or gesture it is.
+    /// The deal that waits.
+    pub opportunity_id: Option<OpportunityId>,
+    /// Whose order, gesture or deal it is.
     pub owner_id: PersonId,
     /// Who may not decide on it.
     pub involved: People,
