@@ -34,5 +34,5 @@ pub use ledger::{Cause, Change, Named, Posting, post};
 pub use lookups::{readable, readable_gesture};
 pub use mutation::BudgetsMutation;
 pub use query::BudgetsQuery;
-pub use store::{Envelopes, Lock, envelopes, envelopes_of, pick, years};
+pub use store::{Envelopes, envelopes, envelopes_of, pick, years};
 pub use subscription::BudgetsSubscription;

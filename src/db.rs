@@ -25,6 +25,15 @@ use sea_orm::{
 
 use crate::error::{Error, Result};
 
+/// Whether rows are read to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Only looked at.
+    No,
+    /// Held until the end of the transaction.
+    Yes,
+}
+
 /// How long a writer waits for another.
 const BUSY: Duration = Duration::from_secs(10);
 /// How long one waits for a connection, of the pool or a new one.

@@ -6,6 +6,7 @@ use async_graphql::{MergedObject, MergedSubscription, Request, Response};
 use futures_util::stream::BoxStream;
 use parking_lot::RwLock;
 
+pub mod available;
 pub mod call;
 pub mod codes;
 pub mod completion;
@@ -17,6 +18,7 @@ pub mod node;
 pub mod payload;
 pub mod scalars;
 pub mod sorting;
+pub mod timeline;
 
 use self::guard::{Guarded, Needs};
 use crate::{authz::PermissionSet, http::limits::Limits, loaders};

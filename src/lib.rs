@@ -3,6 +3,7 @@
 //! ```text
 //!   cli ─▶ app ─▶ http ─▶ graphql ─▶ the contexts: orders · budgets · work_queue · identity · crm · catalog
 //!                                       each: mutation ─▶ actions ─▶ store, workflow, rules
+//!   those with a workflow on:  workflow · transition · record
 //!   all of them stand on:  op · action · version · authz · outbox · db · refusal · error · i18n · calendar · clock
 //! ```
 //! A context reaches another only through its door (`orders.rs`, not what is inside `orders/`), handing
@@ -42,9 +43,12 @@ pub mod op;
 pub mod orders;
 pub mod outbox;
 pub mod playbook;
+pub mod record;
 pub mod refusal;
+pub mod transition;
 pub mod version;
 pub mod work_queue;
+pub mod workflow;
 
 /// Bytes as hexadecimal digits.
 #[must_use]

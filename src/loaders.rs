@@ -132,6 +132,14 @@ impl Loaders {
     }
 }
 
+/// A look-up fails as the database does.
+pub(crate) fn failed(error: Error) -> Arc<DbErr> {
+    Arc::new(match error {
+        Error::Busy(error) | Error::Away(error) => error,
+        other => DbErr::Custom(other.to_string()),
+    })
+}
+
 /// What can be looked up.
 pub trait Key: Send + Sync + Hash + Eq + Clone + Debug + 'static {}
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authz::{Place, Reach},
-    db::Conn,
+    db::{Conn, Lock},
     error::{Error, Result, is_duplicate},
 };
 
@@ -82,15 +82,6 @@ pub struct Envelopes {
     pub delegate: Option<envelope::Model>,
     /// The regional manager's.
     pub region: Option<envelope::Model>,
-}
-
-/// Whether rows are read to be changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
-    /// Only looked at.
-    No,
-    /// Held until the end of the transaction.
-    Yes,
 }
 
 /// The envelopes of a delegate and of a region in a year, in one statement.

@@ -36,10 +36,11 @@ use crate::{
         outcome::{self, Signature},
         rules::{self, Facts},
         shares::Shares,
-        workflow::{self, Action, Actor},
+        workflow::{self, Action, OrderWorkflow},
     },
     outbox::Subject,
     work_queue,
+    workflow::{Actor, at_step},
 };
 
 /// Everything that the simulation knows.
@@ -201,7 +202,7 @@ impl World {
         let action = step.action();
         let person = self.actor(journey, step);
         let facts = self.facts(journey, today);
-        workflow::at_step(action, &journey.order, |_| true).map_err(|refusal| vec![refusal])?;
+        at_step::<OrderWorkflow>(action, &journey.order, |_| true).map_err(|refusal| vec![refusal])?;
         let seen = rules::seen(&journey.order, &facts);
         let actor = Actor { person, name: InNameOf::Self_ };
         let mut refusals = workflow::blockers(action, &seen, &facts, actor, today);

@@ -13,8 +13,8 @@ use super::{
     draft::{self, Content, Delivery, Line, Origin},
     error::{Refusal, path},
     outcome, rules, store,
-    transition::{AtHand, Told, event, settle, take},
-    workflow::{self, Action},
+    transition::{AtHand, hold_envelopes, settle, take},
+    workflow::{self, Action, OrderWorkflow},
 };
 use crate::{
     action::{Call, Request, perform},
@@ -24,8 +24,8 @@ use crate::{
     error::{Error, Result},
     identity,
     op::Op,
-    outbox,
     refusal::{Done, Stopped, unless_refused},
+    transition::{self, Told},
 };
 
 /// Longest reason or comment.
@@ -167,10 +167,7 @@ async fn added(
 ) -> Done<OrderId, Refusal> {
     let order = store::insert(conn, draft).await?;
     store::insert_lines(conn, order.id, lines).await?;
-    let mut event = event(told.kind, order.id);
-    event.to = Some(order.status.code());
-    event.changes = told.changes.into();
-    outbox::record(op, conn, call, event).await?;
+    transition::begin::<OrderWorkflow>(op, conn, call, &order, told).await?;
     Ok(order.id)
 }
 
@@ -238,9 +235,9 @@ pub(super) async fn submit(op: &Op, id: OrderId, call: Call) -> Done<OrderId, Re
             Some(number) => number.clone(),
             None => store::next_number(&conn, at_hand.stored.year).await?,
         };
-        let address = address(&conn, &at_hand.order, &at_hand).await?;
+        let address = address(&conn, &at_hand.object, &at_hand).await?;
         let by = outcome::Signature { person: op.me()?, on_behalf_of: call.on_behalf_of, at: op.now };
-        let after = outcome::submitted(&at_hand.order, &at_hand.facts, number, Some(address), by);
+        let after = outcome::submitted(&at_hand.object, &at_hand.facts, number, Some(address), by);
         settle(op, &conn, call, &at_hand, after, Told::kind("order.submitted")).await.map(|o| o.id)
     })
     .await
@@ -347,7 +344,7 @@ async fn approved(conn: &Conn, order: &order::Model) -> Result<order::Model> {
 /// The order without its promises: money and stock are free again. Everybody locks money before stock, so
 /// that a submission and a withdrawal wait for each other rather than stop each other.
 async fn withdrawn(conn: &Conn, at_hand: &mut AtHand, action: Action) -> Result<order::Model> {
-    at_hand.hold_envelopes(conn).await?;
+    hold_envelopes(conn, at_hand).await?;
     let order = &at_hand.stored;
     if order.kind == OrderKind::Standard && order.status != OrderStatus::Draft {
         let lines = store::lines(conn, &[order.id]).await?;
@@ -377,16 +374,16 @@ pub(super) async fn release(op: &Op, release: Release) -> Done<OrderId, Refusal>
     perform(op, &request, move |conn| async move {
         let mut at_hand = take(op, &conn, call, *id, Action::ReleaseGiftCheques).await?;
         if let Some(delivery) = delivery {
-            at_hand.order = draft::delivered(at_hand.order, delivery.clone());
-            site_of_broker(&conn, &at_hand.order).await?;
-            let sites = at_hand.order.site_id.into_iter().collect::<Vec<_>>();
+            at_hand.object = draft::delivered(at_hand.object, delivery.clone());
+            site_of_broker(&conn, &at_hand.object).await?;
+            let sites = at_hand.object.site_id.into_iter().collect::<Vec<_>>();
             at_hand.facts.site = crm::store::sites(&conn, &sites).await?.pop();
         }
         let lowered = workflow::lowered(&at_hand.stored, *total, *rr_share, *partner_share);
         at_hand.judge(op, Action::ReleaseGiftCheques, lowered.clone().err().unwrap_or_default())?;
         let shares = lowered.map_err(Stopped::Refused)?;
         store::rely_on(&conn, *id, rules::documents_needed(&at_hand.stored)).await?;
-        let mut after = outcome::released(&at_hand.order, shares, op.now);
+        let mut after = outcome::released(&at_hand.object, shares, op.now);
         if delivery.is_some() {
             after.delivery_address = Some(address(&conn, &after, &at_hand).await?);
         }

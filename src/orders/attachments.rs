@@ -10,7 +10,7 @@ use super::{
     actions::clean,
     error::Refusal,
     outcome, store,
-    transition::{AtHand, Told, settle, take},
+    transition::{AtHand, settle, take},
     workflow::{self, Action},
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     files,
     op::Op,
     refusal::{Done, refused},
+    transition::Told,
 };
 
 /// Attaches a file to an order (D-2).

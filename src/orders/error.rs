@@ -10,6 +10,7 @@ use crate::{
     both,
     i18n::Text,
     refusal::{self, Details},
+    workflow::Misstep,
 };
 
 /// A path into the input.
@@ -206,6 +207,16 @@ pub enum Refusal {
 impl From<Common> for Refusal {
     fn from(common: Common) -> Self {
         Self::Common(common)
+    }
+}
+
+impl From<Misstep<OrderStatus>> for Refusal {
+    fn from(misstep: Misstep<OrderStatus>) -> Self {
+        match misstep {
+            Misstep::Forbidden => Self::Forbidden,
+            Misstep::WrongStatus { status, allowed } => Self::WrongStatus { status, allowed },
+            Misstep::NotYourStep { status } => Self::NotYourStep { status },
+        }
     }
 }
 

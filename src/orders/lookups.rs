@@ -4,17 +4,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{
     orders::{attachment, order, order_line, order_result},
-    platform::event,
     vocabulary::OrderId,
 };
 use async_graphql::dataloader::Loader;
 use sea_orm::DbErr;
 
-use super::{
-    rules::Facts,
-    store::{self, Found},
-};
-use crate::{budgets::Lock, error::Error, loaders::Reader, outbox};
+use super::store;
+use crate::loaders::Reader;
 
 /// Declares what can be asked for by an order's key.
 macro_rules! asks {
@@ -63,20 +59,6 @@ asks! {
         let results = store::results(&reader.0.conn(), orders).await.map_err(Arc::new)?;
         results.into_iter().map(|result| (result.order_id, result)).collect()
     };
-    /// Asks for what happened to an order.
-    TimelineOf => Vec<event::Model>, |reader, orders| {
-        let keys: Vec<i64> = orders.iter().map(|order| order.0).collect();
-        let events = outbox::about(&reader.0.conn(), "Order", &keys).await.map_err(Arc::new)?;
-        grouped(events, |event| OrderId(event.subject_id))
-    };
-    /// Asks for what the rules have to know about an order.
-    FactsOf => (Found, Facts), |reader, orders| {
-        let conn = reader.0.conn();
-        let found = store::with_years(&conn, orders).await.map_err(Arc::new)?;
-        let mut facts = store::facts(&conn, Lock::No, &found, reader.0.today()).await.map_err(database)?;
-        store::add_owners(&reader.0.app, &conn, &found, &mut facts).await.map_err(database)?;
-        found.into_iter().zip(facts).map(|(found, facts)| (found.order.id, (found, facts))).collect()
-    };
 }
 
 fn grouped<R>(rows: Vec<R>, order: impl Fn(&R) -> OrderId) -> Vec<(OrderId, Vec<R>)> {
@@ -85,12 +67,4 @@ fn grouped<R>(rows: Vec<R>, order: impl Fn(&R) -> OrderId) -> Vec<(OrderId, Vec<
         groups.entry(order(&row)).or_default().push(row);
     }
     groups.into_iter().collect()
-}
-
-/// A look-up fails as the database does.
-fn database(error: Error) -> Arc<DbErr> {
-    Arc::new(match error {
-        Error::Busy(error) | Error::Away(error) => error,
-        other => DbErr::Custom(other.to_string()),
-    })
 }

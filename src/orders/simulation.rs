@@ -14,17 +14,20 @@ use super::{
     labels, rules, store,
     store::Found,
     types::OrderActionRefusal,
-    workflow::{self, Action, Actor},
+    workflow::{self, Action, OrderWorkflow},
 };
 use crate::{
     action::Call,
     authz::Permission,
-    budgets::{self, Lock, rules::Position},
+    budgets::{self, rules::Position},
+    db::Lock,
     error::Error,
     graphql::payload::{Told, UserError, user_errors},
     identity::{self, types::Role},
     op::Op,
     refusal::{Done, Stopped},
+    transition,
+    workflow::{Action as _, Actor, Workflow, at_step},
 };
 
 /// What a submission would lead to.
@@ -96,9 +99,10 @@ async fn considered(op: &Op, input: SimulateOrderInput) -> Done<(order::Model, r
         return Err(Stopped::Refused(vec![crate::action::Common::NotDeputy.into()]));
     }
     if let Some(id) = input.id {
-        let found = store::fetch_for(op, &conn, &call, id.0, &[Permission::SimulateOrder]).await?;
-        let held = |permission| op.acts(permission, call.name()).covers(&store::place(&found.order));
-        if let Err(refusal) = workflow::at_step(Action::Submit, &found.order, held) {
+        let found = transition::fetch::<OrderWorkflow>(op, &conn, &call, id.0, [Permission::SimulateOrder]).await?;
+        let place = OrderWorkflow::place(&found.order);
+        let held = |permission| op.acts(permission, call.name()).covers(&place);
+        if let Err(refusal) = at_step::<OrderWorkflow>(Action::Submit, &found.order, held) {
             return Err(Stopped::Refused(vec![refusal]));
         }
         let order = found.order.clone();

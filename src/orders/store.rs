@@ -10,31 +10,20 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, JoinType,
-    ModelTrait, QueryFilter, QueryOrder, QuerySelect, RelationDef, Statement,
-    sea_query::{Expr, Value, sea_value_to_json_value},
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
+    IntoActiveModel, Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, Statement, sea_query::Expr,
 };
 
 use super::{rules::Facts, workflow};
 use crate::{
-    action::Call,
     app::App,
-    authz::{Permission, Place, Reach},
-    budgets::{self, Lock},
-    catalog, crm,
-    db::Conn,
+    authz::{Permission, Reach},
+    budgets, catalog, crm,
+    db::{Conn, Lock},
     error::{Error, Result},
     identity,
     op::Op,
 };
-
-/// Where an order belongs.
-#[must_use]
-pub fn place(order: &order::Model) -> Place {
-    Place { owner: Some(order.owner_id), delegation: Some(order.delegation_id), region: Some(order.region_id) }
-}
 
 /// The orders within a reach.
 #[must_use]
@@ -46,7 +35,7 @@ fn year_of_order() -> RelationDef {
     order::Entity::belongs_to(budget_year::Entity).from(order::Column::Year).to(budget_year::Column::Year).into()
 }
 
-/// An order that somebody wants to act on.
+/// An order with what it is always judged by.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The order as it is stored.
@@ -55,31 +44,13 @@ pub struct Found {
     pub year: budget_year::Model,
 }
 
-/// An order to act on with one of some permissions, in the name that the call says.
-///
-/// # Errors
-/// [`Error::NotFound`] where it may not be read, [`Error::Forbidden`] where none of the permissions
-/// reaches it.
-pub async fn fetch_for(op: &Op, conn: &Conn, call: &Call, id: OrderId, permissions: &[Permission]) -> Result<Found> {
-    let readable = op.acts(Permission::ReadOrders, call.name());
-    let row = order::Entity::find_by_id(id)
-        .filter(within(&readable))
-        .join(JoinType::InnerJoin, year_of_order())
-        .select_also(budget_year::Entity)
-        .one(conn)
-        .await?;
-    let Some((order, Some(year))) = row else { return Err(Error::NotFound) };
-    let reached = permissions.iter().any(|p| op.acts(*p, call.name()).covers(&place(&order)));
-    if reached { Ok(Found { order, year }) } else { Err(Error::Forbidden) }
-}
-
-/// Orders with their years, whoever asks: for what was found readable before.
+/// Orders with their years that match a condition, whoever asks.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn with_years(conn: &Conn, ids: &[OrderId]) -> Result<Vec<Found>, DbErr> {
+pub async fn with_years(conn: &Conn, condition: Condition) -> Result<Vec<Found>, DbErr> {
     let rows = order::Entity::find()
-        .filter(order::Column::Id.is_in(ids.iter().copied()))
+        .filter(condition)
         .join(JoinType::InnerJoin, year_of_order())
         .select_also(budget_year::Entity)
         .all(conn)
@@ -324,50 +295,6 @@ async fn overdue_receipts(conn: &Conn, owners: &[PersonId], today: NaiveDate) ->
         .order_by_asc(order::Column::Id)
         .all(conn)
         .await
-}
-
-/// How an order changed, column by column.
-pub struct Changed(Vec<(order::Column, Value, Value)>);
-
-impl Changed {
-    /// What differs between two states of an order.
-    #[must_use]
-    pub fn between(before: &order::Model, after: &order::Model) -> Self {
-        let each = order::Column::iter().map(|column| (column, before.get(column), after.get(column)));
-        Self(each.filter(|(_, old, new)| old != new).collect())
-    }
-
-    /// The same for the event, without what every change changes.
-    #[must_use]
-    pub fn as_json(&self) -> serde_json::Value {
-        use sea_orm::Iden;
-        let silent = [order::Column::Version, order::Column::Status, order::Column::StatusSince];
-        let told = self.0.iter().filter(|(column, _, _)| !silent.iter().any(|s| s.to_string() == column.to_string()));
-        told.map(|(column, old, new)| {
-            let pair = [sea_value_to_json_value(old), sea_value_to_json_value(new)];
-            (column.to_string(), serde_json::Value::from(pair.to_vec()))
-        })
-        .collect::<serde_json::Map<_, _>>()
-        .into()
-    }
-}
-
-/// Writes an order's new state where it still is in the old one; whether it was.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn advance(conn: &Conn, before: &order::Model, changed: &Changed) -> Result<bool, DbErr> {
-    let mut row = before.clone().into_active_model();
-    for (column, _, new) in &changed.0 {
-        row.set(*column, new.clone());
-    }
-    let updated = order::Entity::update_many()
-        .set(row)
-        .filter(order::Column::Id.eq(before.id))
-        .filter(order::Column::Version.eq(before.version))
-        .exec(conn)
-        .await?;
-    Ok(updated.rows_affected == 1)
 }
 
 /// Adds a draft.

@@ -6,7 +6,7 @@ use ::entity::{orders::order, platform::event, vocabulary::OrderId};
 use async_graphql::{Context, SimpleObject, Subscription};
 use futures_util::stream::Stream;
 
-use super::{store, types::Order};
+use super::{store, types::Order, workflow::OrderWorkflow};
 use crate::{
     authz::{Caller, Permission, Reach},
     error::{Error, Result},
@@ -17,6 +17,7 @@ use crate::{
     },
     live::{self, Audience, Common, Feed, Fresh, Live, LiveCaller, Shape, Shared, Sharing, Tellings},
     outbox::{self, Cursor, Follower, WHOLE},
+    workflow::Workflow,
 };
 
 /// What the cursors of this feed are marked with.
@@ -157,7 +158,9 @@ impl Changes {
             }
             None => (Box::pin(read()).await?, None),
         };
-        let Some(order) = order.filter(|order| self.readable.covers(&store::place(order))) else { return Ok(None) };
+        let Some(order) = order.filter(|order| self.readable.covers(&OrderWorkflow::place(order))) else {
+            return Ok(None);
+        };
         if let Some(told) = sharing.as_ref().and_then(|sharing| sharing.told(cursor)) {
             return Ok(Some(Live::finished(told)));
         }

@@ -1,114 +1,105 @@
-//! The way of every transition: fetch for the action, check version and step, judge, then write order,
-//! ledger, queues and event in the one open transaction (O-27).
+//! What orders add to the way of every transition ([`crate::transition`]): the rows that belong to them, and the
+//! money that moves with them (B-3).
 
 use ::entity::{
     orders::order,
-    vocabulary::{Money, OrderId},
+    vocabulary::{EnvelopeId, Money, OrderId, OrderStatus},
 };
-use sea_orm::EntityTrait;
-use serde_json::{Map, Value as Json};
+use chrono::{DateTime, Utc};
+use sea_orm::{Condition, DbErr};
 
 use super::{
     error::Refusal,
     outcome,
     rules::{self, Facts},
-    store::{self, Changed},
-    workflow::{self, Action, Actor},
+    store::{self, Found},
+    workflow::{Action, OrderWorkflow},
 };
 use crate::{
     action::Call,
-    authz::Permission,
-    budgets::{self, Cause, Lock},
-    db::Conn,
+    authz::{Permission, Reach},
+    budgets::{self, Cause},
+    db::{Conn, Lock},
     error::Result,
     op::Op,
-    outbox::{self, Event, Subject},
-    refusal::{Done, refused, unless_refused},
-    version, work_queue,
+    record::Versioned,
+    refusal::Done,
+    transition::{self, Told, Tracked},
+    work_queue,
 };
 
 /// An order at hand, with everything that the rules have to know.
-#[derive(Clone, Debug)]
-pub(super) struct AtHand {
-    /// As it is stored.
-    pub stored: order::Model,
-    /// As the rules see it: a draft has today's prices.
-    pub order: order::Model,
-    /// What the rules have to know beside it.
-    pub facts: Facts,
-    /// Who acts.
-    pub actor: Actor,
+pub(super) type AtHand = transition::AtHand<OrderWorkflow>;
+
+impl Versioned for order::Entity {
+    const KEY: order::Column = order::Column::Id;
+    const VERSION: order::Column = order::Column::Version;
 }
 
-/// Fetches an order for an action and checks, in this order and each alone: that it may be read, that
-/// the action reaches it, that it is the version the caller saw, and that it is at the caller's step.
-pub(super) async fn take(op: &Op, conn: &Conn, call: &Call, id: OrderId, action: Action) -> Done<AtHand, Refusal> {
-    let permissions: Vec<Permission> = action.steps().iter().map(|step| step.permission).collect();
-    let found = store::fetch_for(op, conn, call, id, &permissions).await?;
-    let stored = found.order.clone();
-    version::check(conn, call, Some(about(id)), stored.version).await?;
-    let place = store::place(&stored);
-    let held = |permission| op.acts(permission, call.name()).covers(&place);
-    if let Err(refusal) = workflow::at_step(action, &stored, held) {
-        return refused(refusal);
-    }
-    let found = [found];
-    let mut facts = store::facts(conn, Lock::Yes, &found, op.today()).await?;
-    if action == Action::Duplicate {
-        store::add_owners(&op.app, conn, &found, &mut facts).await?;
-    }
-    let facts = facts.pop().unwrap_or_default();
-    let actor = Actor { person: op.me()?, name: call.name() };
-    let order = rules::seen(&stored, &facts);
-    Ok(AtHand { stored, order, facts, actor })
-}
+impl Tracked for OrderWorkflow {
+    type Entity = order::Entity;
+    type Key = OrderId;
+    type Found = Found;
 
-impl AtHand {
-    /// Holds the envelopes that the order's promises are on until the transaction ends.
-    pub(super) async fn hold_envelopes(&mut self, conn: &Conn) -> Result<()> {
-        let order = &self.stored;
-        let is_promised = (order.committed, order.rr_committed) != (Money::ZERO, Money::ZERO);
-        if is_promised && self.facts.envelopes.delegate.is_none() {
-            self.facts.envelopes =
-                budgets::envelopes_of(conn, Lock::Yes, order.year, order.owner_id, order.region_id).await?;
+    const READ: Permission = Permission::ReadOrders;
+    const SILENT: &'static [order::Column] =
+        &[order::Column::Version, order::Column::Status, order::Column::StatusSince];
+
+    async fn find(conn: &Conn, condition: Condition) -> Result<Vec<Found>, DbErr> {
+        store::with_years(conn, condition).await
+    }
+
+    fn object(found: &Found) -> &order::Model {
+        &found.order
+    }
+
+    fn within(reach: &Reach) -> Condition {
+        store::within(reach)
+    }
+
+    fn key(order: &order::Model) -> OrderId {
+        order.id
+    }
+
+    fn version(order: &order::Model) -> i64 {
+        order.version
+    }
+
+    fn raise(after: &mut order::Model, before: &order::Model, now: DateTime<Utc>) {
+        after.version = before.version + 1;
+        if after.status != before.status {
+            after.status_since = now;
         }
-        Ok(())
     }
 
-    /// Goes on only where no rule refuses the action.
-    pub(super) fn judge(&self, op: &Op, action: Action, mut also: Vec<Refusal>) -> Done<(), Refusal> {
-        also.extend(workflow::blockers(action, &self.order, &self.facts, self.actor, op.today()));
-        unless_refused(also)
+    fn status_code(status: OrderStatus) -> &'static str {
+        status.code()
+    }
+
+    fn subject(order: &order::Model) -> work_queue::Subject {
+        work_queue::Subject::Order(order.id)
+    }
+
+    fn items(order: &order::Model) -> Vec<work_queue::Item> {
+        outcome::items(order)
+    }
+
+    async fn facts(op: &Op, conn: &Conn, lock: Lock, action: Option<Action>, found: &[Found]) -> Result<Vec<Facts>> {
+        let mut facts = store::facts(conn, lock, found, op.today()).await?;
+        if action.is_none_or(|action| action == Action::Duplicate) {
+            store::add_owners(&op.app, conn, found, &mut facts).await?;
+        }
+        Ok(facts)
+    }
+
+    fn seen(order: &order::Model, facts: &Facts) -> order::Model {
+        rules::seen(order, facts)
     }
 }
 
-/// What an event tells beside the change of the order itself.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Told {
-    /// Such as `order.submitted`.
-    pub kind: &'static str,
-    /// Reason given.
-    pub reason: Option<String>,
-    /// What changed beside the order's own columns.
-    pub changes: Map<String, Json>,
-}
-
-impl Told {
-    /// An event of a kind.
-    pub(super) fn kind(kind: &'static str) -> Self {
-        Self { kind, ..Self::default() }
-    }
-
-    /// With a reason.
-    pub(super) fn because(self, reason: Option<String>) -> Self {
-        Self { reason, ..self }
-    }
-
-    /// With something else that changed.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
-        self.changes.insert(name.to_owned(), value.into());
-        self
-    }
+/// Fetches an order for an action; see [`transition::take`].
+pub(super) async fn take(op: &Op, conn: &Conn, call: &Call, id: OrderId, action: Action) -> Done<AtHand, Refusal> {
+    transition::take(op, conn, call, id, action).await
 }
 
 /// Writes the order's new state with everything that follows from it: money, queues, event.
@@ -117,48 +108,25 @@ pub(super) async fn settle(
     conn: &Conn,
     call: &Call,
     at_hand: &AtHand,
-    mut after: order::Model,
+    after: order::Model,
     told: Told,
 ) -> Done<order::Model, Refusal> {
-    let before = &at_hand.stored;
-    after.version = before.version + 1;
-    if after.status != before.status {
-        after.status_since = op.now;
+    let touched = money(op, conn, &at_hand.facts, &at_hand.stored, &after, told.reason.as_deref()).await?;
+    transition::settle(op, conn, call, at_hand, after, told, touched).await
+}
+
+/// Holds the envelopes that the order's promises are on until the transaction ends.
+pub(super) async fn hold_envelopes(conn: &Conn, at_hand: &mut AtHand) -> Result<()> {
+    let order = &at_hand.stored;
+    let is_promised = (order.committed, order.rr_committed) != (Money::ZERO, Money::ZERO);
+    if is_promised && at_hand.facts.envelopes.delegate.is_none() {
+        at_hand.facts.envelopes =
+            budgets::envelopes_of(conn, Lock::Yes, order.year, order.owner_id, order.region_id).await?;
     }
-    let touched = money(op, conn, &at_hand.facts, before, &after, told.reason.as_deref()).await?;
-    let changed = Changed::between(before, &after);
-    if !store::advance(conn, before, &changed).await? {
-        return overtaken(conn, before).await;
-    }
-    let queue = work_queue::moved(
-        conn,
-        work_queue::Subject::Order(before.id),
-        &outcome::items(before),
-        &outcome::items(&after),
-    )
-    .await?;
-    let mut event = event(told.kind, before.id);
-    event.from = Some(before.status.code());
-    event.to = Some(after.status.code());
-    event.reason = told.reason;
-    event.changes = merged(changed.as_json(), told.changes);
-    event.queue = queue;
-    event.envelopes = touched;
-    outbox::record(op, conn, call, event).await?;
-    Ok(after)
+    Ok(())
 }
 
-/// Somebody else was faster: the version to look at is theirs.
-async fn overtaken<T>(conn: &Conn, before: &order::Model) -> Done<T, Refusal> {
-    let current = order::Entity::find_by_id(before.id).one(conn).await?.map_or(before.version, |o| o.version);
-    version::overtaken(conn, Some(about(before.id)), before.version, current).await
-}
-
-fn about(order: OrderId) -> Subject {
-    Subject { kind: "Order", id: order.0 }
-}
-
-/// Moves on the envelopes what the change commits, releases and spends.
+/// Moves on the envelopes what the change commits, releases and spends; those that it touched.
 async fn money(
     op: &Op,
     conn: &Conn,
@@ -166,7 +134,7 @@ async fn money(
     before: &order::Model,
     after: &order::Model,
     reason: Option<&str>,
-) -> Result<Vec<::entity::vocabulary::EnvelopeId>> {
+) -> Result<Vec<EnvelopeId>> {
     let moves = (before.committed, before.rr_committed, before.actual_cost)
         != (after.committed, after.rr_committed, after.actual_cost);
     if !moves {
@@ -179,16 +147,4 @@ async fn money(
     };
     let postings = rules::postings(before, after, &envelopes);
     budgets::post(op, conn, Cause::Order(before.id), &postings, reason).await
-}
-
-/// An event about an order.
-pub(super) fn event(kind: &'static str, id: OrderId) -> Event {
-    Event::new(kind, about(id))
-}
-
-fn merged(mut changes: Json, more: Map<String, Json>) -> Json {
-    if let Json::Object(all) = &mut changes {
-        all.extend(more);
-    }
-    changes
 }

@@ -2,35 +2,32 @@
 
 use ::entity::{
     orders::{attachment, order, order_line, order_result},
-    platform::event,
     vocabulary::{
         ActionType, Address, AttachmentPurpose, Beneficiary, Challenge, CustomDetails, Day, DeliveryMode, Money,
-        OrderKind, OrderStatus, RrReason,
+        OrderKind, OrderStatus, PersonId, RrReason,
     },
 };
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
-    error::Refusal,
     labels,
-    lookups::{AttachmentsOf, FactsOf, LineCountOf, LinesOf, ResultsOf, TimelineOf},
+    lookups::{AttachmentsOf, LineCountOf, LinesOf, ResultsOf},
     rules,
-    store::{self, Found},
-    workflow::{self, Action, Actor},
+    workflow::OrderWorkflow,
 };
 use crate::{
-    authz::InNameOf,
     catalog::types::Article,
     crm::types::{Account, Site},
     graphql::{
+        available::{self, AvailableAction, Offered},
         guard::requires,
-        id::global,
-        payload::{Told, UserError, mutations, op, user_errors},
+        id::{IdOf, global},
+        payload::{Told, mutations, op},
+        timeline::{self, TimelineEntry},
     },
     identity::types::{Delegation, Person, Region},
     loaders::Loaders,
-    op::Op,
 };
 
 /// A marketing-action order.
@@ -239,22 +236,16 @@ impl Order {
 
     /// Everything that happened to it, oldest first.
     async fn timeline(&self, ctx: &Context<'_>) -> Result<Vec<TimelineEntry>> {
-        let events = Loaders::of(ctx).find(TimelineOf(self.0.id)).await.told(op(ctx))?.unwrap_or_default();
-        Ok(events.into_iter().map(TimelineEntry).collect())
+        timeline::of(ctx, self.0.id).await
     }
 
     /// For each action of the caller's schema whether they may take it now, and if not, every reason.
     async fn available_actions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The absent person for whom the caller would act.")] on_behalf_of: Option<
-            crate::graphql::id::IdOf<::entity::vocabulary::PersonId>,
-        >,
-    ) -> Result<Vec<AvailableAction>> {
-        let op = op(ctx);
-        let facts = Loaders::of(ctx).find(FactsOf(self.0.id)).await.told(op)?;
-        let name = on_behalf_of.map_or(InNameOf::Self_, |id| InNameOf::Absent(id.0));
-        facts.map_or(Ok(Vec::new()), |(found, facts)| available(op, &found, &facts, name)).told(op)
+        #[graphql(desc = "The absent person for whom the caller would act.")] on_behalf_of: Option<IdOf<PersonId>>,
+    ) -> Result<Vec<AvailableAction<OrderWorkflow>>> {
+        available::of(ctx, self.0.id, on_behalf_of).await
     }
 }
 
@@ -450,102 +441,11 @@ impl OrderResults {
     }
 }
 
-/// Something that happened to an order.
-#[derive(Clone, Debug)]
-pub struct TimelineEntry(pub event::Model);
-
-/// Something that happened to an object.
-#[Object]
-impl TimelineEntry {
-    /// Global id.
-    pub async fn id(&self) -> ID {
-        global(self.0.id)
-    }
-
-    /// What happened, such as `order.submitted`.
-    async fn kind(&self) -> &str {
-        &self.0.kind
-    }
-
-    /// When.
-    async fn at(&self) -> DateTime<Utc> {
-        self.0.at
-    }
-
-    /// Who did it; none: the system.
-    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<Person>> {
-        Ok(Loaders::of(ctx).optional(self.0.actor_id).await.told(op(ctx))?.map(Person))
-    }
-
-    /// For whom, as a deputy.
-    async fn on_behalf_of(&self, ctx: &Context<'_>) -> Result<Option<Person>> {
-        Ok(Loaders::of(ctx).optional(self.0.on_behalf_of_id).await.told(op(ctx))?.map(Person))
-    }
-
-    /// Status before.
-    async fn from_status(&self) -> Option<&str> {
-        self.0.from_status.as_deref()
-    }
-
-    /// Status after.
-    async fn to_status(&self) -> Option<&str> {
-        self.0.to_status.as_deref()
-    }
-
-    /// Reason given.
-    async fn reason(&self) -> Option<&str> {
-        self.0.reason.as_deref()
-    }
-}
-
 mutations! {
     OrderActionRefusal: common + ["ACTION_TYPE_REQUIRED", "ALREADY_RECORDED", "AMOUNT_INVALID", "ARTICLE_NOT_AVAILABLE", "BROKER_IN_CHALLENGE_PROGRAMME", "BROKER_NOT_IN_PORTFOLIO", "BUDGET_DEFICIT", "CHALLENGE_INCOMPLETE", "CHEQUES_RECEIVED", "DELIVERY_INCOMPLETE", "DETAILS_INCOMPLETE", "FILE_REQUIRED", "FORBIDDEN", "GOODWILL_NOT_AN_ORDER", "MISSING_DOCUMENTS", "NOT_ALLOCATED", "NOT_GIFT_CHEQUES", "NOT_YOUR_STEP", "NO_LINES", "OUT_OF_STOCK", "OWNER_LEFT", "QUANTITY_INVALID", "RECEIPT_OVERDUE", "RR_BUDGET_DEFICIT", "SELF_VALIDATION", "SPLIT_MAXIMUM", "SPLIT_MINIMUM", "SUBMISSION_CLOSED", "TOO_MANY", "WRONG_STATUS", "YEAR_CLOSED", "YEAR_FIXED", "YEAR_NOT_OPEN"],
 }
 
-/// Whether an action can be taken now.
-#[derive(SimpleObject)]
-pub struct AvailableAction {
-    /// Which.
-    action: Action,
-    /// Whether the caller may take it now.
-    allowed: bool,
-    /// Every reason why not: those for which the mutation would refuse.
-    reasons: Vec<UserError<OrderActionRefusal>>,
-}
-
-/// What the caller may do to an order: the mutations' own checks, asked without doing it.
-fn available(
-    op: &Op,
-    found: &Found,
-    facts: &rules::Facts,
-    name: InNameOf,
-) -> crate::error::Result<Vec<AvailableAction>> {
-    let actor = Actor { person: op.me()?, name };
-    let mine = |action: &Action| {
-        let permitted = op.app.permissions_of(op.caller.as_deref());
-        action.steps().iter().any(|step| permitted.contains(step.permission))
-    };
-    let actions = Action::ALL.into_iter().filter(mine).map(|action| {
-        let reasons = reasons(op, action, found, facts, actor);
-        AvailableAction { action, allowed: reasons.is_empty(), reasons: user_errors(&reasons, op.language) }
-    });
-    Ok(actions.collect())
-}
-
-fn reasons(op: &Op, action: Action, found: &Found, facts: &rules::Facts, actor: Actor) -> Vec<Refusal> {
-    if op.caller.as_ref().is_none_or(|c| c.grant(actor.name).is_none()) {
-        return vec![crate::action::Common::NotDeputy.into()];
-    }
-    let place = store::place(&found.order);
-    let held = |permission| op.acts(permission, actor.name).covers(&place);
-    if !action.steps().iter().any(|step| held(step.permission)) {
-        return vec![Refusal::Forbidden];
-    }
-    match workflow::at_step(action, &found.order, held) {
-        Err(refusal) => vec![refusal],
-        Ok(_) => {
-            let order = rules::seen(&found.order, facts);
-            workflow::blockers(action, &order, facts, actor, op.today())
-        }
-    }
+impl Offered for OrderWorkflow {
+    const NAME: &'static str = "AvailableAction";
+    type Reasons = OrderActionRefusal;
 }

@@ -1,12 +1,12 @@
-//! The workflow: what follows from an order's status, an action and the facts. Pure.
+//! The workflow of orders: what follows from an order's status, an action and the facts. Pure.
 //!
 //! One table says at which step, by which permission, an action may be taken; one match says where it
-//! leads. The mutations, `availableActions`, `simulateOrder`, bulk decisions and dry runs all ask here,
-//! so that a rule holds on every road.
+//! leads. The mutations, `availableActions`, `simulateOrder`, bulk decisions and dry runs all ask here
+//! (through [`crate::workflow`]), so that a rule holds on every road.
 
 use ::entity::{
     orders::order,
-    vocabulary::{AttachmentPurpose, Money, OrderStatus, PersonId, RrReason, WorkKind},
+    vocabulary::{AttachmentPurpose, Money, OrderStatus, RrReason, WorkKind},
 };
 use async_graphql::Enum;
 use chrono::NaiveDate;
@@ -17,9 +17,10 @@ use super::{
     shares::Shares,
 };
 use crate::{
-    authz::{self, InNameOf, Permission},
+    authz::{Permission, Place},
     calendar,
     graphql::guard::requires,
+    workflow::{self, Action as _, Actor, Step, Workflow, step},
 };
 
 /// What can be done to an order.
@@ -79,22 +80,10 @@ pub enum Action {
     DeclareReceiptInvalid,
 }
 
-/// Where an action may be taken, and what permits it there.
-#[derive(Clone, Copy, Debug)]
-pub struct Step {
-    /// The permission that it takes.
-    pub permission: Permission,
-    /// The statuses in which it may be taken.
-    pub statuses: &'static [OrderStatus],
-}
+impl workflow::Action for Action {
+    type Status = OrderStatus;
 
-const fn step(permission: Permission, statuses: &'static [OrderStatus]) -> Step {
-    Step { permission, statuses }
-}
-
-impl Action {
-    /// Every action.
-    pub const ALL: [Self; 17] = [
+    const ALL: &'static [Self] = &[
         Self::Update,
         Self::Duplicate,
         Self::Submit,
@@ -114,9 +103,7 @@ impl Action {
         Self::DeclareReceiptInvalid,
     ];
 
-    /// The table: at which step, by which permission, in which statuses.
-    #[must_use]
-    pub const fn steps(self) -> &'static [Step] {
+    fn steps(self) -> &'static [Step<OrderStatus>] {
         use OrderStatus::{
             AwaitingResults, Closed, Draft, HeldByDelegation, InProcess, PendingPdv, PendingProofApproval, PendingRr,
             ProofInProgress,
@@ -158,12 +145,6 @@ impl Action {
             }
         }
     }
-
-    /// The statuses in which somebody may take it.
-    #[must_use]
-    pub fn statuses(self) -> Vec<OrderStatus> {
-        OrderStatus::ALL.iter().copied().filter(|s| self.steps().iter().any(|step| step.statuses.contains(s))).collect()
-    }
 }
 
 /// Whether a status is open (O-20): submitted and neither refused, given up nor closed.
@@ -181,27 +162,27 @@ pub const fn is_open(status: OrderStatus) -> bool {
     }
 }
 
-/// Who acts, in whose name.
+/// The workflow of orders.
 #[derive(Clone, Copy, Debug)]
-pub struct Actor {
-    /// The person who acts.
-    pub person: PersonId,
-    /// In whose name.
-    pub name: InNameOf,
-}
+pub struct OrderWorkflow;
 
-/// Whether the status allows the action, and at the caller's step.
-///
-/// # Errors
-/// `WRONG_STATUS`, or `NOT_YOUR_STEP` where the step is another's.
-pub fn at_step(action: Action, order: &order::Model, held: impl Fn(Permission) -> bool) -> Result<Permission, Refusal> {
-    let mut here = action.steps().iter().filter(|step| step.statuses.contains(&order.status)).peekable();
-    if here.peek().is_none() {
-        return Err(Refusal::WrongStatus { status: order.status, allowed: action.statuses() });
+impl Workflow for OrderWorkflow {
+    type Object = order::Model;
+    type Action = Action;
+    type Facts = Facts;
+    type Refusal = Refusal;
+
+    fn status(order: &order::Model) -> OrderStatus {
+        order.status
     }
-    here.map(|step| step.permission)
-        .find(|permission| held(*permission))
-        .ok_or(Refusal::NotYourStep { status: order.status })
+
+    fn place(order: &order::Model) -> Place {
+        Place { owner: Some(order.owner_id), delegation: Some(order.delegation_id), region: Some(order.region_id) }
+    }
+
+    fn blockers(action: Action, order: &order::Model, facts: &Facts, actor: Actor, today: NaiveDate) -> Vec<Refusal> {
+        blockers(action, order, facts, actor, today)
+    }
 }
 
 /// Every rule that refuses an action on the order as it stands: what `availableActions` tells and what
@@ -243,8 +224,7 @@ fn missing_documents(order: &order::Model) -> Option<Refusal> {
 
 /// Segregation of duties: owner, creator and whoever ever submitted it, in their own name or for another.
 fn self_validation(order: &order::Model, actor: Actor) -> Option<Refusal> {
-    authz::is_barred(actor.person, actor.name, &order.involved.iter().collect::<Vec<_>>())
-        .then_some(Refusal::SelfValidation)
+    actor.is_barred(&order.involved).then_some(Refusal::SelfValidation)
 }
 
 /// O-21 and O-23: what the decider may not pass over.
@@ -451,7 +431,7 @@ mod tests {
         budgets::{budget_year, envelope},
         vocabulary::{
             AccountId, ActionType, BudgetYearStatus, DelegationId, EnvelopeId, EnvelopeKind, LedgerKind, OrderKind,
-            RegionId,
+            PersonId, RegionId,
         },
     };
     use chrono::{TimeZone, Utc};
@@ -459,6 +439,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        authz::InNameOf,
         budgets::{Envelopes, Posting},
         orders::{
             draft::{self, Origin},
@@ -543,7 +524,7 @@ mod tests {
 
     /// What may be tried: an action and a cost where it is a completion.
     fn attempts() -> impl Strategy<Value = Vec<(usize, Action, i64)>> {
-        let actions = prop::sample::select(&Action::ALL[..]);
+        let actions = prop::sample::select(Action::ALL);
         prop::collection::vec((0..4_usize, actions, 0..60_000_i64), 1..60)
     }
 
@@ -561,7 +542,7 @@ mod tests {
 
     /// Takes an action as the use cases do, where the rules let it.
     fn attempt(order: &order::Model, action: Action, cost: Money, facts: &Facts) -> Option<order::Model> {
-        at_step(action, order, |_| true).ok()?;
+        workflow::at_step::<OrderWorkflow>(action, order, |_| true).ok()?;
         let actor = Actor { person: PersonId(9), name: InNameOf::Self_ };
         let budget_only = |r: &Refusal| {
             !matches!(
@@ -630,13 +611,13 @@ mod tests {
 
         /// Every action leads only where the table lets some action go on from, or to an end.
         #[test]
-        fn every_step_of_the_table_leads_into_the_table(action in prop::sample::select(&Action::ALL[..]), kind in 0..4_usize) {
+        fn every_step_of_the_table_leads_into_the_table(action in prop::sample::select(Action::ALL), kind in 0..4_usize) {
             let actions = [ActionType::Refund, ActionType::Sponsorship, ActionType::Mailing, ActionType::GiftCheques];
             for status in action.statuses() {
                 let from = order::Model { status, ..order(actions[kind], 100, 0, 0) };
                 let to = next(action, &from);
                 let ends = matches!(to, OrderStatus::Rejected | OrderStatus::Cancelled);
-                prop_assert!(ends || Action::ALL.into_iter().any(|a| a != Action::Duplicate && a.statuses().contains(&to)));
+                prop_assert!(ends || Action::ALL.iter().any(|a| *a != Action::Duplicate && a.statuses().contains(&to)));
                 prop_assert_eq!(waits_for(&order::Model { status: to, ..from.clone() }).is_empty(), !is_open(to));
             }
         }
