@@ -40,6 +40,7 @@ pub mod input;
 pub mod live;
 pub mod loaders;
 pub mod op;
+pub mod opportunities;
 pub mod orders;
 pub mod outbox;
 pub mod playbook;

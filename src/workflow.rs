@@ -118,6 +118,11 @@ pub trait Workflow: Send + Sync + 'static {
         step.statuses.contains(&Self::status(object))
     }
 
+    /// How a misstep is told: by its own name where nothing else is said.
+    fn misstep(_action: Self::Action, _object: &Self::Object, misstep: Misstep<StatusOf<Self>>) -> Self::Refusal {
+        misstep.into()
+    }
+
     /// Every rule that refuses an action on the object as it stands: what `availableActions` tells and what
     /// the mutation refuses for, beside what is wrong with its input.
     fn blockers(
@@ -143,11 +148,11 @@ pub fn at_step<W: Workflow>(
     let mut here = action.steps().iter().filter(|step| W::applies(step, object)).peekable();
     // A status that the table names, at a step that does not count for this object, is nobody's to take.
     if here.peek().is_none() && !action.steps().iter().any(|step| step.statuses.contains(&status)) {
-        return Err(Misstep::WrongStatus { status, allowed: action.statuses() }.into());
+        return Err(W::misstep(action, object, Misstep::WrongStatus { status, allowed: action.statuses() }));
     }
     here.map(|step| step.permission)
         .find(|permission| held(*permission))
-        .ok_or_else(|| Misstep::NotYourStep { status }.into())
+        .ok_or_else(|| W::misstep(action, object, Misstep::NotYourStep { status }))
 }
 
 /// Everything for which an action would be refused: that it does not reach the object, that it is not at the
@@ -161,7 +166,7 @@ pub fn reasons<W: Workflow>(
     held: impl Fn(Permission) -> bool,
 ) -> Vec<W::Refusal> {
     if !action.steps().iter().any(|step| held(step.permission)) {
-        return vec![Misstep::Forbidden.into()];
+        return vec![W::misstep(action, object, Misstep::Forbidden)];
     }
     match at_step::<W>(action, object, held) {
         Err(refusal) => vec![refusal],

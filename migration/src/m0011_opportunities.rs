@@ -47,6 +47,7 @@ CREATE TABLE opportunity (
     stop {json},
     wake_up_on {day},
     deciders {json} NOT NULL,
+    waiting {json} NOT NULL,
     passed INTEGER NOT NULL,
     created_at {moment} NOT NULL,
     active_at {moment} NOT NULL,

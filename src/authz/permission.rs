@@ -71,6 +71,8 @@ permissions! {
     ReadNetwork = "readNetwork",
     /// See what waits for one.
     WorkQueue = "workQueue",
+    /// Have in one's queue what waits for oneself alone.
+    OwnWork = "workQueue" / "own",
     /// Read orders, their timeline and attachments.
     ReadOrders = "readOrders",
     /// Create an order.
@@ -139,6 +141,132 @@ permissions! {
     ReadAccounts = "readAccounts",
     /// Read those accounts that are brokers, and their sites.
     ReadBrokers = "readAccounts" / "brokers",
+    /// Read deals.
+    ReadOpportunities = "readOpportunities",
+    /// Create a deal.
+    CreateOpportunity = "createOpportunity",
+    /// Change a deal.
+    UpdateOpportunity = "updateOpportunity",
+    /// Give a deal to another delegate.
+    ReassignOppy = "reassignOppy",
+    /// Fill in a deal sheet.
+    FillDealSheet = "fillDealSheet",
+    /// Take a deal to its next stage.
+    AdvanceOppy = "advanceOppy",
+    /// Stop a deal.
+    StopOppy = "stopOppy",
+    /// Take up a deal that is on hold.
+    ResumeOppy = "resumeOppy",
+    /// Open a stopped deal again.
+    ReopenOppy = "reopenOppy",
+    /// Record that a won deal fell through.
+    AnnulOppy = "annulOppy",
+    /// Decide Go or No Go as the regional manager.
+    DecideGoAsRr = "decideGo" / "rr",
+    /// Decide it where no manager of the region may.
+    DecideGoAsDirector = "decideGo" / "director",
+    /// Ask for a committee.
+    RequestCommittee = "requestCommittee",
+    /// Accept such a request.
+    AcceptCommitteeRequest = "acceptCommitteeRequest",
+    /// Decline such a request.
+    DeclineCommitteeRequest = "declineCommitteeRequest",
+    /// Plan a committee.
+    PlanCommittee = "planCommittee",
+    /// Write a committee's minutes.
+    RecordMinutes = "recordMinutes",
+    /// Record the restricted committee's decision.
+    RecordRestrictedDecision = "recordDecision" / "restricted",
+    /// Take the extended committee's decision.
+    RecordExtendedDecision = "recordDecision" / "extended",
+    /// Write the pitch for the extended committee.
+    WriteExtendedPitch = "writeExtendedPitch",
+    /// Say that a condition of a deal is met.
+    MeetCondition = "meetCondition",
+    /// Say that a condition is met that is one's own to meet.
+    MeetOwnCondition = "meetCondition" / "own",
+    /// Waive a condition of the restricted committee.
+    WaiveRestrictedCondition = "waiveCondition" / "restricted",
+    /// Waive a condition of the extended committee.
+    WaiveExtendedCondition = "waiveCondition" / "extended",
+    /// Name who answers a deal's client.
+    NameResponseTeam = "nameResponseTeam",
+    /// Name who answers a deal's client, of a large deal, as the engagement manager.
+    NameResponseTeamAsEngagement = "nameResponseTeam" / "engagement",
+    /// Set a deal's response schedule.
+    SetResponseSchedule = "setResponseSchedule",
+    /// Set a deal's response schedule, of a large deal, as the engagement manager.
+    SetResponseScheduleAsEngagement = "setResponseSchedule" / "engagement",
+    /// Name the teams that sign a proposal off.
+    RequireTeams = "requireTeams",
+    /// Name the teams that sign a proposal off, of a large deal, as the engagement manager.
+    RequireTeamsAsEngagement = "requireTeams" / "engagement",
+    /// Declare a part of a proposal ready.
+    SetDeliverable = "setDeliverable",
+    /// Declare a part of a proposal ready, of a large deal, as the engagement manager.
+    SetDeliverableAsEngagement = "setDeliverable" / "engagement",
+    /// Record a team's sign-off.
+    RecordSignOff = "recordSignOff",
+    /// Record a team's sign-off, of a large deal, as the engagement manager.
+    RecordSignOffAsEngagement = "recordSignOff" / "engagement",
+    /// Record the review of a proposal.
+    RecordProposalReview = "recordProposalReview",
+    /// Record the review of a proposal, of a large deal, as the engagement manager.
+    RecordProposalReviewAsEngagement = "recordProposalReview" / "engagement",
+    /// Record that a proposal was sent.
+    SendProposal = "sendProposal",
+    /// Record that a proposal was sent, of a large deal, as the engagement manager.
+    SendProposalAsEngagement = "sendProposal" / "engagement",
+    /// Say what is negotiated.
+    SetNegotiationKind = "setNegotiationKind",
+    /// Say what is negotiated, of a large deal, as the engagement manager.
+    SetNegotiationKindAsEngagement = "setNegotiationKind" / "engagement",
+    /// Set a deal's discount.
+    SetDiscount = "setDiscount",
+    /// Set a deal's discount, of a large deal, as the engagement manager.
+    SetDiscountAsEngagement = "setDiscount" / "engagement",
+    /// Set a deal's reverse schedule.
+    SetReverseSchedule = "setReverseSchedule",
+    /// Set a deal's reverse schedule, of a large deal, as the engagement manager.
+    SetReverseScheduleAsEngagement = "setReverseSchedule" / "engagement",
+    /// Draft an answer to a client.
+    DraftAnswer = "draftAnswer",
+    /// Draft an answer to a client, of a large deal, as the engagement manager.
+    DraftAnswerAsEngagement = "draftAnswer" / "engagement",
+    /// Record that an answer was sent.
+    SendAnswer = "sendAnswer",
+    /// Record that an answer was sent, of a large deal, as the engagement manager.
+    SendAnswerAsEngagement = "sendAnswer" / "engagement",
+    /// Record a client's formal agreement.
+    RecordClientAgreement = "recordClientAgreement",
+    /// Record a client's formal agreement, of a large deal, as the engagement manager.
+    RecordClientAgreementAsEngagement = "recordClientAgreement" / "engagement",
+    /// Agree to a discount as the regional manager.
+    ApproveDiscountAsRr = "approveDiscount" / "rr",
+    /// Agree to a discount as the director.
+    ApproveDiscountAsDirector = "approveDiscount" / "director",
+    /// Approve an answer as the regional manager.
+    ApproveAnswerAsRr = "approveAnswer" / "rr",
+    /// Approve an answer of a large deal as the engagement manager.
+    ApproveAnswerAsEngagement = "approveAnswer" / "engagement",
+    /// Approve an answer where no manager of the region may.
+    ApproveAnswerAsDirector = "approveAnswer" / "director",
+    /// Attach a document to a contract.
+    AttachContractDocument = "attachContractDocument",
+    /// Check contract documents first, as the assistant.
+    CheckDocumentsFirst = "checkOppyDocuments" / "assistant",
+    /// Check them first because one was named.
+    CheckDocumentsAsNamed = "checkOppyDocuments" / "named",
+    /// Check them second, as sales administration.
+    CheckDocumentsSecond = "checkOppyDocuments" / "sales_admin",
+    /// Name who makes the first check where no assistant may.
+    NameOppyChecker = "nameOppyChecker",
+    /// Hand in replaced contract documents.
+    ResubmitOppyDocuments = "resubmitOppyDocuments",
+    /// Read the rules of the sales process.
+    ReadPlaybook = "playbook",
+    /// Change the rules of the sales process.
+    UpdatePlaybook = "updatePlaybook",
 }
 
 impl Permission {

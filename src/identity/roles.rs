@@ -4,13 +4,14 @@ use ::entity::identity::role;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, sea_query::OnConflict};
 
 /// Code, French label, English label.
-const SHIPPED: [(&str, &str, &str); 7] = [
+const SHIPPED: [(&str, &str, &str); 8] = [
     ("DELEGATE", "Délégué commercial", "Sales delegate"),
     ("ASSISTANT", "Assistant commercial", "Sales assistant"),
     ("RR", "Responsable régional", "Regional manager"),
     ("PDV", "Promotion des ventes", "Sales promotion"),
     ("SALES_ADMIN", "Administration des ventes", "Sales administration"),
     ("DIRECTOR", "Direction commerciale", "Sales management"),
+    ("ENGAGEMENT_MANAGER", "Responsable d'engagement", "Engagement manager"),
     (ADMINISTRATOR, "Administration de la plateforme", "Platform administration"),
 ];
 

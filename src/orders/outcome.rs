@@ -198,15 +198,7 @@ fn waits_since(order: &order::Model, kind: WorkKind) -> DateTime<Utc> {
     let since = match kind {
         WorkKind::MissingDocuments => order.submitted_at,
         WorkKind::HandoverReceipt => order.cheques_received_on.map(calendar::start_of_paris_day),
-        WorkKind::RrValidation
-        | WorkKind::Release
-        | WorkKind::PdvValidation
-        | WorkKind::Proof
-        | WorkKind::ProofApproval
-        | WorkKind::Processing
-        | WorkKind::Results
-        | WorkKind::GoodwillDecision
-        | WorkKind::GoodwillPayment => None,
+        _present => None,
     };
     since.unwrap_or(order.status_since)
 }

@@ -31,8 +31,12 @@ struct Belonging {
 /// permission that only the delegation's side holds, which submits the orders and receives the cheques.
 const fn belonging(kind: WorkKind) -> Belonging {
     use Permission::{
-        ApproveProof, CompleteOrder, DecideGoodwill, ReadGoodwill, ReadOrders, RecordChequesReceived,
-        RecordGoodwillPaid, ReleaseGiftCheques, SendProof, SubmitOrder, ValidateOrderAsPdv, ValidateOrderAsRr,
+        AcceptCommitteeRequest, ApproveAnswerAsDirector, ApproveAnswerAsEngagement, ApproveAnswerAsRr,
+        ApproveDiscountAsDirector, ApproveDiscountAsRr, ApproveProof, CheckDocumentsFirst, CheckDocumentsSecond,
+        CompleteOrder, DecideGoAsDirector, DecideGoAsRr, DecideGoodwill, NameOppyChecker, OwnWork, PlanCommittee,
+        ReadGoodwill, ReadOpportunities, ReadOrders, RecordChequesReceived, RecordExtendedDecision,
+        RecordGoodwillPaid, RecordMinutes, RecordRestrictedDecision, ReleaseGiftCheques, SendProof, SubmitOrder,
+        ValidateOrderAsPdv, ValidateOrderAsRr,
     };
     let (owed_by, readable_by, is_decision) = match kind {
         WorkKind::RrValidation => (ValidateOrderAsRr, ReadOrders, true),
@@ -45,6 +49,23 @@ const fn belonging(kind: WorkKind) -> Belonging {
         WorkKind::HandoverReceipt => (RecordChequesReceived, ReadOrders, false),
         WorkKind::GoodwillDecision => (DecideGoodwill, ReadGoodwill, true),
         WorkKind::GoodwillPayment => (RecordGoodwillPaid, ReadGoodwill, false),
+        WorkKind::GoDecision => (DecideGoAsRr, ReadOpportunities, true),
+        WorkKind::GoDecisionDirector => (DecideGoAsDirector, ReadOpportunities, true),
+        WorkKind::CommitteeRequest => (AcceptCommitteeRequest, ReadOpportunities, true),
+        WorkKind::CommitteePlanning => (PlanCommittee, ReadOpportunities, false),
+        WorkKind::CommitteeMinutes => (RecordMinutes, ReadOpportunities, false),
+        WorkKind::RestrictedDecision => (RecordRestrictedDecision, ReadOpportunities, true),
+        WorkKind::ExtendedDecision => (RecordExtendedDecision, ReadOpportunities, true),
+        WorkKind::DiscountRr => (ApproveDiscountAsRr, ReadOpportunities, true),
+        WorkKind::DiscountDirector => (ApproveDiscountAsDirector, ReadOpportunities, true),
+        WorkKind::AnswerApproval => (ApproveAnswerAsRr, ReadOpportunities, true),
+        WorkKind::AnswerApprovalEngagement => (ApproveAnswerAsEngagement, ReadOpportunities, true),
+        WorkKind::AnswerApprovalDirector => (ApproveAnswerAsDirector, ReadOpportunities, true),
+        WorkKind::FirstCheck => (CheckDocumentsFirst, ReadOpportunities, true),
+        WorkKind::NamedCheck => (OwnWork, ReadOpportunities, true),
+        WorkKind::CheckerToName => (NameOppyChecker, ReadOpportunities, false),
+        WorkKind::SecondCheck => (CheckDocumentsSecond, ReadOpportunities, true),
+        WorkKind::DocumentsRefused | WorkKind::WakeUp => (OwnWork, ReadOpportunities, false),
     };
     Belonging { owed_by, readable_by, is_decision }
 }

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::vocabulary::{
     AccountId, ClientAgreement, CommitteeKind, Contract, DealSheet, Deciders, DelegationId, ForecastCategory, GoFile,
-    Money, Negotiation, OpportunityId, OppyStage, People, PersonId, Proposal, RegionId, SizeClass, Stop,
+    Money, Negotiation, OpportunityId, OppyStage, People, PersonId, Proposal, RegionId, SizeClass, Stop, Waits,
 };
 
 /// Deals.
@@ -90,6 +90,8 @@ pub struct Model {
     pub wake_up_on: Option<Date>,
     /// Who may act for a function on it.
     pub deciders: Deciders,
+    /// What it waits for in the queues.
+    pub waiting: Waits,
     /// The stages that it has been in, one bit each (`OppyStage::bit`).
     pub passed: i32,
     /// When it was created.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CommitteeFunction, CommitteeKind, CommitteeVote, Day, Deliverable, DiscountLevel, ForecastCategory, GoDecision,
-    GoRoute, NegotiationKind, OppyDocumentId, OppyStage, PersonId, SizeClass, Team,
+    GoRoute, NegotiationKind, OppyDocumentId, OppyStage, PersonId, SizeClass, Team, WorkKind,
 };
 
 /// Who did something, for whom, and when.
@@ -257,6 +257,8 @@ pub struct Negotiation {
     pub kind: Option<NegotiationKind>,
     /// Discount on the proposal's price, in hundredths of a percent.
     pub discount: i32,
+    /// Whose agreement it waits for.
+    pub waits_for: Option<DiscountLevel>,
     /// Who asked for that discount last.
     pub asked: Option<Signature>,
     /// The latest agreement to a discount.
@@ -380,4 +382,22 @@ pub struct Deciders {
     pub managers: Vec<PersonId>,
     /// Those who make the first check in its delegation.
     pub assistants: Vec<PersonId>,
+}
+
+/// Everything that a deal waits for in the queues.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct Waits(pub Vec<Waiting>);
+
+/// Something that a deal waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What.
+    pub kind: WorkKind,
+    /// Whose queue it is in, where it is one person's.
+    pub owner: PersonId,
+    /// Who may not decide it.
+    pub barred: Vec<PersonId>,
+    /// Since when.
+    pub since: DateTime<Utc>,
 }

@@ -168,6 +168,42 @@ closed_set! {
         GoodwillDecision = "GOODWILL_DECISION",
         /// An approved goodwill gesture is to be paid.
         GoodwillPayment = "GOODWILL_PAYMENT",
+        /// The regional manager decides Go or No Go on a deal.
+        GoDecision = "GO_DECISION",
+        /// The director decides it, since no manager of the region may.
+        GoDecisionDirector = "GO_DECISION_DIRECTOR",
+        /// A request for a committee is to be accepted.
+        CommitteeRequest = "COMMITTEE_REQUEST",
+        /// A committee is to be planned.
+        CommitteePlanning = "COMMITTEE_PLANNING",
+        /// A planned committee is to be held and its minutes written.
+        CommitteeMinutes = "COMMITTEE_MINUTES",
+        /// The restricted committee's decision is to be recorded.
+        RestrictedDecision = "RESTRICTED_DECISION",
+        /// The extended committee's decision is the director's to take.
+        ExtendedDecision = "EXTENDED_DECISION",
+        /// The regional manager agrees to a discount.
+        DiscountRr = "DISCOUNT_RR",
+        /// The director agrees to a discount.
+        DiscountDirector = "DISCOUNT_DIRECTOR",
+        /// The regional manager approves an answer to the client.
+        AnswerApproval = "ANSWER_APPROVAL",
+        /// The engagement manager may approve an answer to the client of a large deal.
+        AnswerApprovalEngagement = "ANSWER_APPROVAL_ENGAGEMENT",
+        /// The director approves an answer, since no manager of the region may.
+        AnswerApprovalDirector = "ANSWER_APPROVAL_DIRECTOR",
+        /// The assistant checks the contract documents.
+        FirstCheck = "FIRST_CHECK",
+        /// Whoever sales administration named makes the first check.
+        NamedCheck = "NAMED_CHECK",
+        /// Sales administration names who makes the first check.
+        CheckerToName = "CHECKER_TO_NAME",
+        /// Sales administration checks the contract documents.
+        SecondCheck = "SECOND_CHECK",
+        /// The owner replaces documents that did not conform.
+        DocumentsRefused = "DOCUMENTS_REFUSED",
+        /// A deal on hold has come to its wake-up date.
+        WakeUp = "WAKE_UP",
     }
 }
 
