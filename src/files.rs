@@ -3,7 +3,7 @@
 //! ```text
 //! createUpload ──▶ one-time address ──PUT──▶ temporary file ──size, hash, type──▶ object store
 //!                                                                                     │
-//!                 GET /files/attachments/… ◀── attachment ◀── take() in the order's transaction
+//!                 GET /files/attachments/… ◀── attachment ◀── take() in its owner's transaction
 //! ```
 //! Nothing enters the object store before it is verified, and what is not attached within an hour goes
 //! ([`sweep`]). The door of the context: [`take`] hands a received file over to whoever attaches it.
@@ -28,7 +28,7 @@ mod send;
 mod store;
 mod sweep;
 
-pub use actions::{Taken, take};
+pub use actions::{StoredFile, take};
 pub use error::{FileProblem, Refusal};
 pub use kind::Kind;
 pub use mutation::FilesMutation;

@@ -3,7 +3,7 @@
 //! ```text
 //!   cli ─▶ app ─▶ http ─▶ graphql ─▶ the contexts: orders · budgets · work_queue · identity · crm · catalog
 //!                                       each: mutation ─▶ actions ─▶ store, workflow, rules
-//!   those with a workflow on:  workflow · transition · record
+//!   those with a workflow on:  workflow · transition · record · numbering
 //!   all of them stand on:  op · action · version · authz · outbox · db · refusal · error · i18n · calendar · clock
 //! ```
 //! A context reaches another only through its door (`orders.rs`, not what is inside `orders/`), handing
@@ -39,6 +39,7 @@ pub mod identity;
 pub mod input;
 pub mod live;
 pub mod loaders;
+pub mod numbering;
 pub mod op;
 pub mod opportunities;
 pub mod orders;

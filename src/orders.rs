@@ -41,3 +41,8 @@ pub use lookups::Readable;
 pub use mutation::OrdersMutation;
 pub use query::OrdersQuery;
 pub use subscription::OrdersSubscription;
+
+use crate::numbering::Series;
+
+/// The series of the orders' numbers.
+pub const NUMBERS: Series = Series::new("ACOR");

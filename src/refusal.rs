@@ -29,6 +29,8 @@ pub struct Details {
     pub to_move: Option<Money>,
     /// Orders that stand in the way.
     pub orders: Vec<(OrderId, Option<String>)>,
+    /// Codes of what is missing or in the way, such as a deliverable, a team or a document.
+    pub items: Vec<String>,
 }
 
 /// How an action ends that did not happen.

@@ -162,7 +162,9 @@ pub async fn waiting<'t>(
     let templates: Vec<&order::Model> = templates.collect();
     let Some(year) = templates.first().map(|order| order.year) else { return Ok(Vec::new()) };
     let count = templates.len();
-    let numbering = format!("UPDATE order_number SET last = last + {count} WHERE year = {year} RETURNING last");
+    let numbering = format!(
+        "UPDATE number_series SET last = last + {count} WHERE series = 'ACOR' AND year = {year} RETURNING last"
+    );
     let last: i32 = one(connection, &numbering).await?.try_get_by_index(0)?;
     let first = i64::from(last) - i64::try_from(count)? + 1;
     let rows: Vec<_> = templates.into_iter().zip(first..).map(|(order, number)| copy(order, number)).collect();

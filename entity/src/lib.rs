@@ -43,7 +43,6 @@ pub mod orders {
     pub mod attachment;
     pub mod order;
     pub mod order_line;
-    pub mod order_number;
     pub mod order_result;
     pub mod upload;
 }
@@ -59,6 +58,7 @@ pub mod sales {
 pub mod platform {
     pub mod event;
     pub mod idempotency;
+    pub mod number_series;
     pub mod policy_line;
     pub mod policy_version;
     pub mod work_item;

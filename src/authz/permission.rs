@@ -279,9 +279,15 @@ impl Permission {
 
 /// A set of permissions: what decides which schema somebody sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct PermissionSet(u128);
+pub struct PermissionSet([u128; 2]);
 
-const _: () = assert!(Permission::COUNT <= 128, "PermissionSet has a bit for each permission");
+const _: () = assert!(Permission::COUNT <= 256, "PermissionSet has a bit for each permission");
+
+/// Which half of a set has the bit of a permission, and that bit.
+const fn bit(permission: Permission) -> (usize, u128) {
+    let place = permission as u8;
+    ((place >> 7) as usize, 1 << (place & 127))
+}
 
 impl PermissionSet {
     /// Every permission.
@@ -293,13 +299,15 @@ impl PermissionSet {
     /// Whether it holds a permission.
     #[must_use]
     pub const fn contains(self, permission: Permission) -> bool {
-        self.0 & (1 << permission as u8) != 0
+        let (half, bit) = bit(permission);
+        self.0[half] & bit != 0
     }
 
     /// Whether any permission is in both.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
-        self.0 & other.0 != 0
+        let ([a, b], [c, d]) = (self.0, other.0);
+        (a & c) | (b & d) != 0
     }
 
     /// Its permissions, in the order of their declaration.
@@ -310,12 +318,17 @@ impl PermissionSet {
     /// What is in either.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        let ([a, b], [c, d]) = (self.0, other.0);
+        Self([a | c, b | d])
     }
 }
 
 impl FromIterator<Permission> for PermissionSet {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
-        Self(permissions.into_iter().fold(0, |bits, p| bits | 1 << p as u8))
+        Self(permissions.into_iter().fold([0; 2], |mut bits, permission| {
+            let (half, bit) = bit(permission);
+            bits[half] |= bit;
+            bits
+        }))
     }
 }

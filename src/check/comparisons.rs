@@ -3,6 +3,7 @@
 use ::entity::vocabulary::AttachmentPurpose;
 
 use super::Comparison;
+use crate::{numbering::Series, orders};
 
 /// Every comparison of a database.
 pub(super) fn all(postgres: bool) -> Vec<Comparison> {
@@ -11,7 +12,6 @@ pub(super) fn all(postgres: bool) -> Vec<Comparison> {
         lines(),
         committed(postgres),
         promises(),
-        last_number(postgres),
         numbered(postgres),
         documents(),
         proofs(),
@@ -20,6 +20,7 @@ pub(super) fn all(postgres: bool) -> Vec<Comparison> {
         last_event(),
         causes(),
     ];
+    all.extend(NUMBERED.iter().map(|numbered| numbered.last_number(postgres)));
     if !postgres {
         // PostgreSQL lets nobody break these.
         all.extend([foreign_keys(), unnumbered_events()]);
@@ -107,50 +108,83 @@ fn promises() -> Comparison {
     Comparison { rule: "B-3", table: "orders", sql: sql.to_owned() }
 }
 
-/// What an order's number looks like.
-const fn number(postgres: bool) -> &'static str {
-    if postgres {
-        "number ~ '^ACOR-[0-9]{4}-[0-9]{6,9}$'"
-    } else {
-        "(number GLOB 'ACOR-[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9][0-9]*' \
-         AND SUBSTR(number, 11) NOT GLOB '*[^0-9]*')"
-    }
+/// A table whose rows have numbers of a series.
+struct Numbered {
+    series: Series,
+    table: &'static str,
+    column: &'static str,
 }
 
-/// Numbers have no gaps: as many as the highest, which is the last that was given.
-fn last_number(postgres: bool) -> Comparison {
-    let sql = format!(
-        "SELECT year AS row_key, 'the last number' AS what,
-            COALESCE(CAST(last AS TEXT), 'none') || ', the highest ' || CAST(highest AS TEXT) AS found,
-            CAST(given AS TEXT) || ' for both' AS expected
-        FROM (
-            SELECT years.year, order_number.last, COALESCE(given, 0) AS given, COALESCE(highest, 0) AS highest
+/// Everything that is numbered.
+const NUMBERED: &[Numbered] = &[ORDERS];
+const ORDERS: Numbered = Numbered { series: orders::NUMBERS, table: "orders", column: "number" };
+
+impl Numbered {
+    /// Whether a number looks like one of its series.
+    fn is_number(&self, postgres: bool) -> String {
+        let Self { series, column, .. } = self;
+        let prefix = series.prefix();
+        if postgres {
+            return format!("{column} ~ '^{prefix}-[0-9]{{4}}-[0-9]{{6,9}}$'");
+        }
+        let digit = "[0-9]";
+        format!(
+            "({column} GLOB '{prefix}-{}-{}*' AND {} NOT GLOB '*[^0-9]*')",
+            digit.repeat(4),
+            digit.repeat(6),
+            self.place()
+        )
+    }
+
+    /// The year that a number names.
+    fn year(&self) -> String {
+        format!("SUBSTR({}, {}, 4)", self.column, self.series.prefix().len() + 2)
+    }
+
+    /// The place in the year that it names.
+    fn place(&self) -> String {
+        format!("SUBSTR({}, {})", self.column, self.series.prefix().len() + 7)
+    }
+
+    /// Numbers have no gaps: as many as the highest, which is the last that was given.
+    fn last_number(&self, postgres: bool) -> Comparison {
+        let sql = format!(
+            "SELECT year AS row_key, 'the last number' AS what,
+                COALESCE(CAST(last AS TEXT), 'none') || ', the highest ' || CAST(highest AS TEXT) AS found,
+                CAST(given AS TEXT) || ' for both' AS expected
             FROM (
-                SELECT CAST(year AS TEXT) AS year FROM order_number
-                UNION SELECT SUBSTR(number, 6, 4) FROM orders WHERE {number}
-            ) AS years
-            LEFT JOIN order_number ON CAST(order_number.year AS TEXT) = years.year
-            LEFT JOIN (
-                SELECT SUBSTR(number, 6, 4) AS year, COUNT(*) AS given,
-                    MAX(CAST(SUBSTR(number, 11) AS INTEGER)) AS highest
-                FROM orders WHERE {number} GROUP BY SUBSTR(number, 6, 4)
-            ) AS numbered ON numbered.year = years.year
-        ) AS compared
-        WHERE last IS NULL OR last <> given OR highest <> given",
-        number = number(postgres)
-    );
-    Comparison { rule: "numbering", table: "order_number", sql }
+                SELECT years.year, counter.last, COALESCE(given, 0) AS given, COALESCE(highest, 0) AS highest
+                FROM (
+                    SELECT CAST(year AS TEXT) AS year FROM number_series WHERE series = '{prefix}'
+                    UNION SELECT {year} FROM {table} WHERE {is_number}
+                ) AS years
+                LEFT JOIN number_series AS counter
+                    ON counter.series = '{prefix}' AND CAST(counter.year AS TEXT) = years.year
+                LEFT JOIN (
+                    SELECT {year} AS year, COUNT(*) AS given, MAX(CAST({place} AS INTEGER)) AS highest
+                    FROM {table} WHERE {is_number} GROUP BY {year}
+                ) AS numbered ON numbered.year = years.year
+            ) AS compared
+            WHERE last IS NULL OR last <> given OR highest <> given",
+            prefix = self.series.prefix(),
+            table = self.table,
+            year = self.year(),
+            place = self.place(),
+            is_number = self.is_number(postgres),
+        );
+        Comparison { rule: "numbering", table: "number_series", sql }
+    }
 }
 
 /// An order has a number from its first submission on, and none before.
 fn numbered(postgres: bool) -> Comparison {
+    let is_number = ORDERS.is_number(postgres);
     let sql = format!(
         "SELECT CAST(id AS TEXT) AS row_key, 'number' AS what, COALESCE(number, 'none') AS found,
             CASE WHEN submitted_at IS NULL THEN 'none before the first submission' ELSE 'ACOR-YYYY-NNNNNN' END AS expected
         FROM orders
         WHERE (number IS NULL AND (submitted_at IS NOT NULL OR status NOT IN ('DRAFT', 'CANCELLED')))
-            OR (number IS NOT NULL AND (submitted_at IS NULL OR NOT {}))",
-        number(postgres)
+            OR (number IS NOT NULL AND (submitted_at IS NULL OR NOT {is_number}))"
     );
     Comparison { rule: "numbering", table: "orders", sql }
 }

@@ -5,8 +5,8 @@ use ::entity::{
     catalog::article,
     crm::{account, broker, site},
     identity::{delegation, deputy, person, person_role, region},
-    orders::{attachment, order, order_line, order_number, order_result},
-    platform::{event, work_item},
+    orders::{attachment, order, order_line, order_result},
+    platform::{event, number_series, work_item},
     vocabulary::Money,
 };
 use sea_orm::{
@@ -21,6 +21,7 @@ use crate::{
     app::App,
     db::Database,
     error::{Error, Result},
+    orders,
 };
 
 /// Rows that are made before they are written.
@@ -182,8 +183,8 @@ async fn balances(conn: &DatabaseTransaction, simulation: &Simulation) -> Result
     for envelope in world.books.envelopes.iter().filter(|envelope| envelope.allocated > Money::ZERO) {
         envelope::Entity::update(envelope.clone().into_active_model().reset_all()).exec(conn).await?;
     }
-    let numbers: Vec<_> = world.numbers.iter().map(|(&year, &last)| order_number::Model { year, last }).collect();
-    bulk::insert::<order_number::Entity>(conn, &numbers).await
+    let numbers: Vec<_> = world.numbers.iter().map(|(&year, &last)| orders::NUMBERS.counter(year, last)).collect();
+    bulk::insert::<number_series::Entity>(conn, &numbers).await
 }
 
 /// Everything is there: people may sign in.

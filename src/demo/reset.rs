@@ -7,8 +7,8 @@ use ::entity::{
     catalog::article,
     crm::{account, broker, site},
     identity::{delegation, deputy, person, person_role, refresh_token, region, role, session},
-    orders::{attachment, order, order_line, order_number, order_result, upload},
-    platform::{event, idempotency, policy_line, policy_version, work_item},
+    orders::{attachment, order, order_line, order_result, upload},
+    platform::{event, idempotency, number_series, policy_line, policy_version, work_item},
     sales::{opportunity, oppy_document, playbook},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, EntityName, Statement};
@@ -132,11 +132,11 @@ fn tables() -> Vec<String> {
         quoted(attachment::Entity),
         quoted(order::Entity),
         quoted(order_line::Entity),
-        quoted(order_number::Entity),
         quoted(order_result::Entity),
         quoted(upload::Entity),
         quoted(event::Entity),
         quoted(idempotency::Entity),
+        quoted(number_series::Entity),
         quoted(policy_line::Entity),
         quoted(policy_version::Entity),
         quoted(work_item::Entity),

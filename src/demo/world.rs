@@ -31,7 +31,7 @@ use crate::{
     budgets::Cause,
     calendar,
     orders::{
-        Refusal,
+        self, Refusal,
         draft::{self, Origin},
         outcome::{self, Signature},
         rules::{self, Facts},
@@ -298,7 +298,7 @@ impl World {
         let number = order.number.clone().unwrap_or_else(|| {
             let last = self.numbers.entry(order.year).or_default();
             *last += 1;
-            format!("ACOR-{}-{last:06}", order.year)
+            orders::NUMBERS.number(order.year, *last)
         });
         let office = self.network.delegation(order.delegation_id);
         let address = outcome::address(order, facts.site.as_ref(), office);

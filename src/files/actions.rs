@@ -134,9 +134,9 @@ pub(super) fn fingerprint(token: &str) -> String {
     crate::hex(&Sha256::digest(token))
 }
 
-/// A file handed over to whoever attaches it.
+/// A received file as whoever attaches it keeps it, in a table of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct StoredFile {
     /// Its name, made harmless, ending in what its content is.
     pub name: String,
     /// Its media type, found from its content.
@@ -153,7 +153,7 @@ pub struct Taken {
 ///
 /// # Errors
 /// When the database cannot be read or written. What is wrong with the upload is the inner result.
-pub async fn take(op: &Op, conn: &Conn, upload: UploadId) -> Result<std::result::Result<Taken, FileProblem>> {
+pub async fn take(op: &Op, conn: &Conn, upload: UploadId) -> Result<std::result::Result<StoredFile, FileProblem>> {
     let me = op.me()?;
     let attached = store::attach(conn, upload, me, op.now).await?;
     match store::of_person(conn, upload, me).await? {
@@ -167,7 +167,7 @@ pub async fn take(op: &Op, conn: &Conn, upload: UploadId) -> Result<std::result:
     }
 }
 
-fn taken(row: upload::Model) -> Option<Taken> {
+fn taken(row: upload::Model) -> Option<StoredFile> {
     let upload::Model { name, content_type, size, sha256, storage_key, .. } = row;
-    Some(Taken { name, content_type: content_type?, size, sha256: sha256?, storage_key })
+    Some(StoredFile { name, content_type: content_type?, size, sha256: sha256?, storage_key })
 }

@@ -1,4 +1,4 @@
-//! `GET /files/attachments/{id}`: a file goes out to those who may read its order (D-2).
+//! `GET /files/attachments/{id}`: a file goes out to those who may read what it is attached to (D-2).
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use axum::{
 };
 use object_store::{ObjectStoreExt, path::Path as Key};
 
-use super::answer;
+use super::{StoredFile, answer};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -35,24 +35,40 @@ pub(super) async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, hea
 
 async fn send(op: &Op, id: &str) -> Result<Response> {
     op.caller()?;
-    let key = id::parse(id).filter(|(name, _)| name == AttachmentId::TYPE).ok_or(Error::NotFound)?.1;
-    let attachment = orders::store::attachment_for(op, AttachmentId(key)).await?;
-    let object = op.app.files.get(&Key::from(attachment.storage_key.as_str())).await;
+    let file = readable(op, id).await?;
+    let object = op.app.files.get(&Key::from(file.storage_key.as_str())).await;
     let object = object.map_err(|e| Error::Internal(e.into()))?;
-    Ok((headers(&attachment)?, Body::from_stream(object.into_stream())).into_response())
+    Ok((headers(&file)?, Body::from_stream(object.into_stream())).into_response())
+}
+
+/// The file behind a global id, where the caller may read what it is attached to. Each kind of attachment asks its
+/// own context.
+async fn readable(op: &Op, id: &str) -> Result<StoredFile> {
+    let (kind, key) = id::parse(id).ok_or(Error::NotFound)?;
+    match kind.as_str() {
+        AttachmentId::TYPE => orders::store::attachment_for(op, AttachmentId(key)).await.map(StoredFile::from),
+        _ => Err(Error::NotFound),
+    }
+}
+
+impl From<attachment::Model> for StoredFile {
+    fn from(row: attachment::Model) -> Self {
+        let attachment::Model { name, content_type, size, sha256, storage_key, .. } = row;
+        Self { name, content_type, size, sha256, storage_key }
+    }
 }
 
 /// Whatever the content is, no browser runs or shows it as a page of ours.
-fn headers(attachment: &attachment::Model) -> Result<HeaderMap> {
+fn headers(file: &StoredFile) -> Result<HeaderMap> {
     let text = |text: String| HeaderValue::try_from(text).map_err(|e| Error::Internal(e.into()));
     Ok(HeaderMap::from_iter([
-        (header::CONTENT_TYPE, text(attachment.content_type.clone())?),
-        (header::CONTENT_LENGTH, attachment.size.into()),
-        (header::CONTENT_DISPOSITION, text(disposition(&attachment.name))?),
+        (header::CONTENT_TYPE, text(file.content_type.clone())?),
+        (header::CONTENT_LENGTH, file.size.into()),
+        (header::CONTENT_DISPOSITION, text(disposition(&file.name))?),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
-        (header::ETAG, text(format!("\"{}\"", attachment.sha256))?),
+        (header::ETAG, text(format!("\"{}\"", file.sha256))?),
     ]))
 }
 

@@ -125,6 +125,8 @@ pub struct RefusalDetails {
     to_move: Option<Money>,
     /// The orders that stand in the way.
     orders: Vec<OrderReference>,
+    /// Codes of what is missing or in the way, such as a deliverable, a team or a document.
+    items: Vec<String>,
 }
 
 /// An order that stands in the way.
@@ -157,6 +159,7 @@ fn user_error<M: Mutation>(refusal: &impl Refusal, language: Language) -> UserEr
             available: details.available,
             to_move: details.to_move,
             orders: details.orders.into_iter().map(OrderReference::from).collect(),
+            items: details.items,
         },
     }
 }

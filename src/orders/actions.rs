@@ -22,7 +22,7 @@ use crate::{
     calendar, catalog, crm,
     db::Conn,
     error::{Error, Result},
-    identity,
+    identity, numbering,
     op::Op,
     refusal::{Done, Stopped, unless_refused},
     transition::{self, Told},
@@ -233,7 +233,7 @@ pub(super) async fn submit(op: &Op, id: OrderId, call: Call) -> Done<OrderId, Re
         reserve(&conn, &at_hand).await?;
         let number = match &at_hand.stored.number {
             Some(number) => number.clone(),
-            None => store::next_number(&conn, at_hand.stored.year).await?,
+            None => numbering::next(&conn, super::NUMBERS, at_hand.stored.year).await?,
         };
         let address = address(&conn, &at_hand.object, &at_hand).await?;
         let by = outcome::Signature { person: op.me()?, on_behalf_of: call.on_behalf_of, at: op.now };

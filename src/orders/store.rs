@@ -11,7 +11,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, Statement, sea_query::Expr,
+    IntoActiveModel, Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, sea_query::Expr,
 };
 
 use super::{rules::Facts, workflow};
@@ -347,19 +347,6 @@ pub async fn freeze_price(conn: &Conn, line: OrderLineId, price: ::entity::vocab
         .exec(conn)
         .await
         .map(drop)
-}
-
-/// Takes the next number of a year; the row stays locked, so the numbers are gapless.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn next_number(conn: &Conn, year: i32) -> Result<String> {
-    let sql = "INSERT INTO order_number (year, last) VALUES ($1, 1) \
-               ON CONFLICT (year) DO UPDATE SET last = order_number.last + 1 RETURNING last";
-    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, [year.into()]);
-    let row = conn.query_one_raw(statement).await?.ok_or_else(|| Error::defect("no number was given"))?;
-    let last: i32 = row.try_get("", "last")?;
-    Ok(format!("ACOR-{year}-{last:06}"))
 }
 
 /// Notes that a transition relied on the documents of some purposes: they stay.

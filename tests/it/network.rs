@@ -36,7 +36,7 @@ pub const TABLES: &[&str] = &[
     "orders",
     "order_line",
     "order_result",
-    "order_number",
+    "number_series",
     "attachment",
     "work_item",
     "event",

@@ -1,12 +1,15 @@
-//! The last number given per budget year: a row lock keeps the numbers gapless.
+//! The last number given in each series and year: a row lock keeps the numbers gapless.
 
 use sea_orm::entity::prelude::*;
 
-/// A year's counter.
+/// A series' counter of a year.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "order_number")]
+#[sea_orm(table_name = "number_series")]
 pub struct Model {
-    /// Budget year.
+    /// What its numbers begin with, such as `ACOR`.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub series: String,
+    /// The year that they name.
     #[sea_orm(primary_key, auto_increment = false)]
     pub year: i32,
     /// Last number given.
