@@ -32,7 +32,9 @@ pub struct Query(
     crate::crm::CrmQuery,
     crate::catalog::CatalogQuery,
     crate::identity::IdentityQuery,
+    crate::opportunities::OpportunitiesQuery,
     crate::orders::OrdersQuery,
+    crate::playbook::PlaybookQuery,
     crate::work_queue::WorkQueueQuery,
 );
 
@@ -43,7 +45,9 @@ pub struct Mutation(
     crate::budgets::BudgetsMutation,
     crate::files::FilesMutation,
     crate::identity::IdentityMutation,
+    crate::opportunities::OpportunitiesMutation,
     crate::orders::OrdersMutation,
+    crate::playbook::PlaybookMutation,
 );
 
 /// Everything that can be followed.

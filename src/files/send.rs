@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::entity::{orders::attachment, vocabulary::AttachmentId};
+use ::entity::{orders::attachment, sales::oppy_document, vocabulary::{AttachmentId, OppyDocumentId}};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -18,7 +18,7 @@ use crate::{
     graphql::id::{self, Key as _},
     http,
     op::Op,
-    orders,
+    opportunities, orders,
 };
 
 /// `GET /files/attachments/{id}`.
@@ -47,6 +47,9 @@ async fn readable(op: &Op, id: &str) -> Result<StoredFile> {
     let (kind, key) = id::parse(id).ok_or(Error::NotFound)?;
     match kind.as_str() {
         AttachmentId::TYPE => orders::store::attachment_for(op, AttachmentId(key)).await.map(StoredFile::from),
+        OppyDocumentId::TYPE => {
+            opportunities::store::document_for(op, OppyDocumentId(key)).await.map(StoredFile::from)
+        }
         _ => Err(Error::NotFound),
     }
 }
@@ -54,6 +57,13 @@ async fn readable(op: &Op, id: &str) -> Result<StoredFile> {
 impl From<attachment::Model> for StoredFile {
     fn from(row: attachment::Model) -> Self {
         let attachment::Model { name, content_type, size, sha256, storage_key, .. } = row;
+        Self { name, content_type, size, sha256, storage_key }
+    }
+}
+
+impl From<oppy_document::Model> for StoredFile {
+    fn from(row: oppy_document::Model) -> Self {
+        let oppy_document::Model { name, content_type, size, sha256, storage_key, .. } = row;
         Self { name, content_type, size, sha256, storage_key }
     }
 }

@@ -91,6 +91,12 @@ impl SortKey {
         Self { by: by.into(), order, is_kind: |value| matches!(value, KeyValue::Text(text) if !text.contains('\0')) }
     }
 
+    /// By a day.
+    pub fn day(by: impl Into<SimpleExpr>, order: Order) -> Self {
+        let is_kind = |value: &KeyValue| matches!(value, KeyValue::Day { on } if (1..=9999).contains(&on.year()));
+        Self { by: by.into(), order, is_kind }
+    }
+
     /// By a moment.
     pub fn moment(by: impl Into<SimpleExpr>, order: Order) -> Self {
         let is_kind = |value: &KeyValue| matches!(value, KeyValue::Moment { at } if (1..=9999).contains(&at.year()));
@@ -106,6 +112,11 @@ pub enum KeyValue {
     Number(i64),
     /// A text.
     Text(String),
+    /// A day.
+    Day {
+        /// In ISO 8601.
+        on: chrono::NaiveDate,
+    },
     /// A moment.
     Moment {
         /// In RFC 3339.
@@ -118,6 +129,7 @@ impl From<KeyValue> for Value {
         match key {
             KeyValue::Number(number) => number.into(),
             KeyValue::Text(text) => text.into(),
+            KeyValue::Day { on } => on.into(),
             KeyValue::Moment { at } => at.into(),
         }
     }

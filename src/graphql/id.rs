@@ -2,7 +2,7 @@
 
 use ::entity::vocabulary::{
     AccountId, ArticleId, AttachmentId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId, LedgerEntryId,
-    OrderId, OrderLineId, PersonId, RegionId, SiteId, UploadId, WorkItemId,
+    OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, RegionId, SiteId, UploadId, WorkItemId,
 };
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -43,6 +43,8 @@ keys! {
     UploadId = "Upload",
     GoodwillId = "GoodwillGesture",
     WorkItemId = "WorkItem",
+    OpportunityId = "Opportunity",
+    OppyDocumentId = "OppyDocument",
     EventId = "TimelineEntry",
 }
 

@@ -435,3 +435,10 @@ pub fn barred_from_discount(deal: &opportunity::Model) -> People {
 pub fn answers_to_approve(deal: &opportunity::Model) -> impl Iterator<Item = &::entity::vocabulary::Answer> {
     deal.negotiation.answers.iter().filter(|answer| answer.approved.is_none() && answer.sent.is_none())
 }
+
+/// A price after a discount in hundredths of a percent, rounded half away from zero to the cent.
+#[must_use]
+pub fn discounted_price(price: Money, discount: i32) -> Option<Money> {
+    let kept = rust_decimal::Decimal::new((10_000 - discount).into(), 4);
+    price.to_decimal().checked_mul(kept).and_then(Money::round)
+}

@@ -30,6 +30,7 @@ use crate::{
     },
     identity::types::{Delegation, Person, Region},
     loaders::Loaders,
+    opportunities::{self, types::Opportunity},
     orders::{Readable, types::Order},
 };
 
@@ -87,7 +88,7 @@ impl WorkItem {
         self.row.version
     }
 
-    /// Whose order or gesture it is.
+    /// Whose order, gesture or deal it is.
     async fn owner(&self, ctx: &Context<'_>) -> Result<Person> {
         Ok(Person(Loaders::of(ctx).one(self.row.owner_id).await.told(op(ctx))?))
     }
@@ -96,6 +97,12 @@ impl WorkItem {
     async fn order(&self, ctx: &Context<'_>) -> Result<Option<Order>> {
         let Some(order) = self.row.order_id else { return Ok(None) };
         Ok(Loaders::of(ctx).find(Readable(order)).await.told(op(ctx))?.map(Order))
+    }
+
+    /// The deal that waits.
+    async fn opportunity(&self, ctx: &Context<'_>) -> Result<Option<Opportunity>> {
+        let Some(deal) = self.row.opportunity_id else { return Ok(None) };
+        Ok(Loaders::of(ctx).find(opportunities::Readable(deal)).await.told(op(ctx))?.map(Opportunity))
     }
 
     /// The goodwill gesture that waits.
