@@ -39,6 +39,7 @@ pub struct Query(
 pub struct Mutation(
     crate::administration::AdministrationMutation,
     crate::budgets::BudgetsMutation,
+    crate::crm::CrmMutation,
     crate::files::FilesMutation,
     crate::identity::IdentityMutation,
     crate::orders::OrdersMutation,

@@ -3,6 +3,7 @@
 //! They live here, in one place, because Rust's orphan rule lets a type implement both SeaORM's and
 //! async-graphql's traits only in the crate that defines it.
 
+mod crm;
 mod day;
 mod ids;
 mod money;
@@ -11,6 +12,7 @@ mod people;
 mod sales;
 mod sets;
 
+pub use crm::*;
 pub use day::Day;
 pub use ids::*;
 pub use money::{Money, MoneyError};

@@ -16,6 +16,7 @@ mod m0005_work_and_events;
 mod m0006_involved_and_kept;
 mod m0007_seal;
 mod m0008_decision;
+mod m0010_crm;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_involved_and_kept::Migration),
             Box::new(m0007_seal::Migration),
             Box::new(m0008_decision::Migration),
+            Box::new(m0010_crm::Migration),
         ]
     }
 }

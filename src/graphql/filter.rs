@@ -1,8 +1,8 @@
 //! Typed filters (G-17): the conditions on one column, and how filters of a list are combined.
 
 use ::entity::vocabulary::{
-    AccountId, ActionType, ArticleCategory, DelegationId, EnvelopeKind, GoodwillStatus, Money, OrderKind, OrderStatus,
-    PersonId, RegionId, WorkKind,
+    AccountId, AccountKind, ActionType, ArticleCategory, DelegationId, EnvelopeKind, GoodwillStatus, Language, Money,
+    OrderKind, OrderStatus, PersonId, RegionId, Sector, WorkKind,
 };
 use async_graphql::{InputObject, InputType};
 use chrono::{DateTime, Utc};
@@ -47,6 +47,24 @@ impl Comparable for Money {
 impl Comparable for DateTime<Utc> {
     fn value(&self) -> Value {
         (*self).into()
+    }
+}
+
+impl Comparable for AccountKind {
+    fn value(&self) -> Value {
+        self.code().into()
+    }
+}
+
+impl Comparable for Sector {
+    fn value(&self) -> Value {
+        self.code().into()
+    }
+}
+
+impl Comparable for Language {
+    fn value(&self) -> Value {
+        self.code().into()
     }
 }
 
@@ -102,6 +120,9 @@ impl<K: Key> Comparable for IdOf<K> {
 #[derive(Clone, Debug, InputObject)]
 #[graphql(
     concrete(name = "IntFilter", params(i32)),
+    concrete(name = "AccountKindFilter", params(AccountKind)),
+    concrete(name = "SectorFilter", params(Sector)),
+    concrete(name = "LanguageFilter", params(Language)),
     concrete(name = "ArticleCategoryFilter", params(ArticleCategory)),
     concrete(name = "WorkKindFilter", params(WorkKind)),
     concrete(name = "OrderStatusFilter", params(OrderStatus)),

@@ -1,8 +1,8 @@
 //! Opaque global ids: base64 of the type's name and the key.
 
 use ::entity::vocabulary::{
-    AccountId, ArticleId, AttachmentId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId, LedgerEntryId,
-    OrderId, OrderLineId, PersonId, RegionId, SiteId, UploadId, WorkItemId,
+    AccountId, ArticleId, AttachmentId, ContactId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId,
+    LedgerEntryId, OrderId, OrderLineId, PersonId, RegionId, SiteId, UploadId, WorkItemId,
 };
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -34,6 +34,7 @@ keys! {
     DeputyId = "Deputy",
     AccountId = "Account",
     SiteId = "Site",
+    ContactId = "Contact",
     ArticleId = "Article",
     EnvelopeId = "Envelope",
     LedgerEntryId = "LedgerEntry",

@@ -1,8 +1,8 @@
 //! Relay's `node`: any object by its global id, where one may read it.
 
 use ::entity::vocabulary::{
-    AccountId, ArticleId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OrderId, PersonId, RegionId, SiteId,
-    WorkItemId,
+    AccountId, ArticleId, ContactId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OrderId, PersonId, RegionId,
+    SiteId, WorkItemId,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 
@@ -18,7 +18,7 @@ use crate::{
     catalog::{self, types::Article},
     crm::{
         self,
-        types::{Account, Site},
+        types::{Account, Contact, Site},
     },
     error::Error,
     identity::{
@@ -47,6 +47,8 @@ pub enum Node {
     Account(Account),
     /// A site of an account.
     Site(Site),
+    /// A contact at accounts.
+    Contact(Contact),
     /// An article of the catalogue.
     Article(Article),
     /// Somebody's budget of a year.
@@ -100,6 +102,7 @@ async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Optio
         RegionId::TYPE => identity::region(op, loaders, RegionId(key)).await?.map(Node::from),
         AccountId::TYPE => crm::readable(op, loaders, AccountId(key)).await?.map(|row| Account(row).into()),
         SiteId::TYPE => crm::readable_site(op, loaders, SiteId(key)).await?.map(|row| Site(row).into()),
+        ContactId::TYPE => crm::readable_contact(op, loaders, ContactId(key)).await?.map(|row| Contact(row).into()),
         WorkItemId::TYPE => loaders.find(Waiting(WorkItemId(key))).await?.map(Node::from),
         EnvelopeId::TYPE => budgets::readable(op, loaders, EnvelopeId(key)).await?.map(|row| Envelope(row).into()),
         GoodwillId::TYPE => {

@@ -3,7 +3,9 @@
 use ::entity::{
     catalog::article,
     crm::{account, broker, site},
-    vocabulary::{AccountId, AccountKind, ArticleCategory, ArticleId, DelegationId, Money, PersonId, RegionId, SiteId},
+    vocabulary::{
+        AccountId, AccountKind, ArticleCategory, ArticleId, DelegationId, Money, PersonId, RegionId, SiteId, SiteKind,
+    },
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -72,12 +74,16 @@ async fn start(backend: Backend) -> TestApp {
         let id = add(&app, name, *delegation, *region, owner.map(person_id)).await;
         let row = site::ActiveModel {
             account_id: Set(id),
+            kind: Set(SiteKind::HeadOffice),
             name: Set((*city).to_owned()),
             siret: Set(None),
             street: Set("2 place du Marché".to_owned()),
             postcode: Set("59000".to_owned()),
             city: Set((*city).to_owned()),
             insee_code: Set(None),
+            country: Set("FR".to_owned()),
+            active: Set(true),
+            version: Set(1),
             ..Default::default()
         };
         site::Entity::insert(row).exec(db(&app)).await.expect("a site");
@@ -97,9 +103,12 @@ async fn add(app: &TestApp, name: &str, delegation: i64, region: i64, owner: Opt
         code: Set(format!("N {name}")),
         kind: Set(AccountKind::Company),
         name: Set(name.to_owned()),
-        siren: Set(Some("732829320".to_owned())),
-        email: Set(None),
-        phone: Set(None),
+        siren: Set(None),
+        vat_number: Set(None),
+        sector: Set(None),
+        given_name: Set(None),
+        family_name: Set(None),
+        active: Set(true),
         portfolio_owner_id: Set(owner),
         delegation_id: Set(DelegationId(delegation)),
         region_id: Set(RegionId(region)),
