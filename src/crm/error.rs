@@ -115,10 +115,11 @@ pub struct Holder {
     pub name: String,
 }
 
-/// Who stands in the way, in French and in English, with what is unknown to the caller.
+/// Whose a number is: in French with its preposition, in English without; `fr` and `en` where it is unknown to the
+/// caller.
 fn told(by: Option<&Holder>, fr: &str, en: &str) -> (String, String) {
     match by {
-        Some(Holder { code, name }) => (format!("« {name} » ({code})"), format!("«{name}» ({code})")),
+        Some(Holder { code, name }) => (format!("de « {name} » ({code})"), format!("«{name}» ({code})")),
         None => (fr.to_owned(), en.to_owned()),
     }
 }
@@ -238,13 +239,13 @@ impl Number {
     fn text(&self) -> Text {
         match self {
             Self::SirenTaken { by } => {
-                let (fr, en) = told(by.as_ref(), "un autre compte", "another account");
-                both!("Ce numéro SIREN est déjà celui de {fr}.", "This SIREN number is already that of {en}.")
+                let (fr, en) = told(by.as_ref(), "d'un autre compte", "another account");
+                both!("Ce numéro SIREN est déjà celui {fr}.", "This SIREN number is already that of {en}.")
             }
             Self::SiretTaken { by } => {
-                let (fr, en) = told(by.as_ref(), "un autre compte", "another account");
+                let (fr, en) = told(by.as_ref(), "d'un autre compte", "another account");
                 both!(
-                    "Ce numéro SIRET est déjà celui d'un établissement de {fr}.",
+                    "Ce numéro SIRET est déjà celui d'un établissement {fr}.",
                     "This SIRET number is already that of a site of {en}."
                 )
             }
@@ -261,8 +262,8 @@ impl Number {
                 both!("Un courtier a un numéro ORIAS : indiquez-le.", "A broker has an ORIAS number: give it.")
             }
             Self::OriasTaken { by } => {
-                let (fr, en) = told(by.as_ref(), "un autre courtier", "another broker");
-                both!("Ce numéro ORIAS est déjà celui de {fr}.", "This ORIAS number is already that of {en}.")
+                let (fr, en) = told(by.as_ref(), "d'un autre courtier", "another broker");
+                both!("Ce numéro ORIAS est déjà celui {fr}.", "This ORIAS number is already that of {en}.")
             }
         }
     }

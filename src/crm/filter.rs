@@ -161,7 +161,7 @@ impl Filter for ContactFilter {
         use contact::Column::{Active, FamilyName, GivenName, Id};
         let Self { text, email, phone, language, active, and: _, or: _, not: _ } = self;
         // A given name that is not known is an empty one: `not` would lose what is null.
-        let given = Func::coalesce([GivenName.into_simple_expr(), Expr::val("").into()]);
+        let given = Func::coalesce([GivenName.into_simple_expr(), Expr::val("")]);
         let reached = |value: &str| Id.in_subquery(owners_of(contact_point::Column::ContactId, value));
         Conditions::default()
             .with(email.as_ref().map(|email| reached(&email.0)))

@@ -1,4 +1,4 @@
-//! Accounts and the catalogue.
+//! Accounts and the catalogue. What is done to accounts and contacts has a file of its own: [`record`].
 
 use ::entity::{
     catalog::article,
@@ -25,8 +25,10 @@ use crate::{
     network::person_id,
 };
 
+mod record;
+
 pub fn trials() -> Vec<Trial> {
-    trials![
+    let reading = trials![
         both each_role_reads_the_accounts_of_its_scope,
         both what_one_may_not_read_is_not_found_by_id,
         both filters_combine_and_never_widen,
@@ -38,7 +40,8 @@ pub fn trials() -> Vec<Trial> {
         both the_catalogue_knows_what_is_available,
         both(threads = 2) c3_stock_is_never_overdrawn,
         both c3_what_is_given_back_can_be_ordered_again,
-    ]
+    ];
+    reading.into_iter().chain(record::trials()).collect()
 }
 
 /// Name, delegation, region, delegate, whether it is a broker, city.
