@@ -121,6 +121,8 @@ impl App {
         tasks.push(supervised("sealing events", move || crate::audit::seal_all(sealing.clone())));
         tasks.push(supervised("sweeping files", move || files::sweep_hourly(sweeping.clone())));
         tasks.push(supervised("forgetting what is over", move || forget_hourly(forgetting.clone())));
+        let waking = app();
+        tasks.push(supervised("waking deals", move || crate::opportunities::wake_daily(waking.clone())));
         Background(tasks)
     }
 

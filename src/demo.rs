@@ -22,6 +22,7 @@ use crate::{
 mod books;
 mod bulk;
 mod catalogue;
+mod clients;
 mod communes;
 mod content;
 mod dice;
@@ -112,6 +113,8 @@ struct Scale {
     delegates: usize,
     /// Brokers in a portfolio, at least and at most.
     brokers: (i64, i64),
+    /// Other companies in it, at least and at most.
+    clients: (i64, i64),
     /// How much busier the last weeks were, so that there is something to do where orders are few.
     recent: u64,
     /// How much more those whom one can sign in as order.
@@ -127,12 +130,15 @@ impl Size {
             delegations: 4,
             delegates: 5,
             brokers: (50, 100),
+            clients: (6, 10),
             recent: 4,
             favour: 3,
             least_budget: Money::euros(9_000),
         };
         match self {
-            Self::Test => Scale { orders: 60, delegations: 2, delegates: 2, brokers: (8, 12), ..usual },
+            Self::Test => {
+                Scale { orders: 60, delegations: 2, delegates: 2, brokers: (8, 12), clients: (4, 5), ..usual }
+            }
             Self::Small => usual,
             Self::Medium => Self::Orders(20_000).scale(),
             Self::Large => Self::Orders(1_000_000).scale(),

@@ -43,6 +43,7 @@ pub struct Query(
 pub struct Mutation(
     crate::administration::AdministrationMutation,
     crate::budgets::BudgetsMutation,
+    crate::crm::CrmMutation,
     crate::files::FilesMutation,
     crate::identity::IdentityMutation,
     crate::opportunities::OpportunitiesMutation,

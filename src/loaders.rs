@@ -25,9 +25,9 @@ use std::{
 use ::entity::{
     budgets::{envelope, goodwill},
     catalog::article,
-    crm::{account, site},
+    crm::{account, contact, site},
     identity::{delegation, person, region, role},
-    vocabulary::{AccountId, ArticleId, DelegationId, EnvelopeId, GoodwillId, PersonId, RegionId, SiteId},
+    vocabulary::{AccountId, ArticleId, ContactId, DelegationId, EnvelopeId, GoodwillId, PersonId, RegionId, SiteId},
 };
 use async_graphql::{Context, dataloader::Loader};
 use futures_util::{
@@ -361,6 +361,7 @@ by_key! {
     RegionId => region::Model, identity::store::regions;
     AccountId => account::Model, crm::store::accounts;
     SiteId => site::Model, crm::store::sites;
+    ContactId => contact::Model, crm::store::contacts;
     ArticleId => article::Model, catalog::store::articles;
     EnvelopeId => envelope::Model, budgets::store::envelopes_by_key;
     GoodwillId => goodwill::Model, budgets::store::gestures_by_key;

@@ -23,6 +23,7 @@ use sea_orm::{
     QuerySelect, sqlx::postgres::PgListener,
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::{
     sync::{Notify, broadcast, watch},
     time::{Instant, timeout},
@@ -106,6 +107,25 @@ impl Event {
     /// When it cannot be written as JSON, which is a defect.
     pub fn with_changes(mut self, changes: &impl Serialize) -> Result<Self> {
         self.changes = serde_json::to_value(changes).map_err(|e| Error::Internal(e.into()))?;
+        Ok(self)
+    }
+
+    /// With what is another than before: each field that differs, with its value before and after.
+    ///
+    /// # Errors
+    /// When it cannot be written as a JSON object, which is a defect.
+    pub fn with_difference<T: Serialize>(mut self, before: &T, after: &T) -> Result<Self> {
+        let fields = |state: &T| match serde_json::to_value(state) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(_) => Err(Error::defect("what is compared is an object")),
+            Err(error) => Err(Error::Internal(error.into())),
+        };
+        let (before, after) = (fields(before)?, fields(after)?);
+        let differs = |(name, old): (String, Value)| {
+            let new = after.get(&name).cloned().unwrap_or_default();
+            (old != new).then(|| (name, json!({ "before": old, "after": new })))
+        };
+        self.changes = Value::Object(before.into_iter().filter_map(differs).collect());
         Ok(self)
     }
 }

@@ -1,6 +1,12 @@
 //! The playbook of the sales process: every number, list and day of P-1 to P-24 that the business may change,
 //! kept per year. The rules of a year hold until a later one has its own.
 
+mod actions;
+mod graphql;
+mod types;
+
+pub use graphql::{PlaybookMutation, PlaybookQuery};
+
 use ::entity::{
     sales::playbook,
     vocabulary::{

@@ -18,10 +18,13 @@ pub mod identity {
     pub mod session;
 }
 
-/// Accounts, brokers and their sites.
+/// Accounts, brokers, their sites, contacts and how all of them are reached.
 pub mod crm {
     pub mod account;
     pub mod broker;
+    pub mod contact;
+    pub mod contact_link;
+    pub mod contact_point;
     pub mod site;
 }
 

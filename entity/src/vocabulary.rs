@@ -3,6 +3,7 @@
 //! They live here, in one place, because Rust's orphan rule lets a type implement both SeaORM's and
 //! async-graphql's traits only in the crate that defines it.
 
+mod crm;
 mod day;
 mod deal;
 mod ids;
@@ -13,6 +14,7 @@ mod playbook;
 mod sales;
 mod sets;
 
+pub use crm::*;
 pub use day::Day;
 pub use deal::*;
 pub use ids::*;

@@ -17,6 +17,7 @@ mod m0006_involved_and_kept;
 mod m0007_seal;
 mod m0008_decision;
 mod m0009_number_series;
+mod m0010_crm;
 mod m0011_opportunities;
 
 /// All steps, oldest first.
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_seal::Migration),
             Box::new(m0008_decision::Migration),
             Box::new(m0009_number_series::Migration),
+            Box::new(m0010_crm::Migration),
             Box::new(m0011_opportunities::Migration),
         ]
     }

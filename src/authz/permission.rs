@@ -141,6 +141,26 @@ permissions! {
     ReadAccounts = "readAccounts",
     /// Read those accounts that are brokers, and their sites.
     ReadBrokers = "readAccounts" / "brokers",
+    /// Create an account.
+    CreateAccount = "createAccount",
+    /// Change an account.
+    UpdateAccount = "updateAccount",
+    /// Add a site to an account.
+    AddSite = "addSite",
+    /// Change a site.
+    UpdateSite = "updateSite",
+    /// Make an account a broker, and change its broker part.
+    UpdateBroker = "updateBroker",
+    /// Create a contact.
+    CreateContact = "createContact",
+    /// Change a contact.
+    UpdateContact = "updateContact",
+    /// Give a contact a place in an account.
+    LinkContact = "linkContact",
+    /// End a contact's place in an account.
+    UnlinkContact = "unlinkContact",
+    /// Give accounts to another delegate.
+    MovePortfolio = "movePortfolio",
     /// Read deals.
     ReadOpportunities = "readOpportunities",
     /// Create a deal.

@@ -19,6 +19,7 @@ pub(super) fn all(postgres: bool) -> Vec<Comparison> {
         positions(),
         last_event(),
         causes(),
+        establishments(),
     ];
     all.extend(NUMBERED.iter().map(|numbered| numbered.last_number(postgres)));
     if !postgres {
@@ -280,6 +281,16 @@ fn causes() -> Comparison {
         LEFT JOIN event ON event.id = ledger_entry.decision_id
         WHERE orders.id IS NULL AND goodwill.id IS NULL AND event.id IS NULL";
     Comparison { rule: "B-3", table: "ledger_entry", sql: sql.to_owned() }
+}
+
+/// R-2: a site that is still there has a SIRET number of its account's SIREN number.
+fn establishments() -> Comparison {
+    let sql = "SELECT CAST(site.id AS TEXT) AS row_key, 'siret' AS what, site.siret AS found,
+            account.siren || ' and five digits' AS expected
+        FROM site JOIN account ON account.id = site.account_id
+        WHERE site.active AND site.siret IS NOT NULL AND account.siren IS NOT NULL
+            AND SUBSTR(site.siret, 1, 9) <> account.siren";
+    Comparison { rule: "R-2", table: "site", sql: sql.to_owned() }
 }
 
 /// Every reference leads somewhere.

@@ -1,22 +1,27 @@
-//! What the schema shows of accounts.
+//! What the schema shows of accounts and contacts.
 
 use ::entity::{
-    crm::{account, broker, site},
-    vocabulary::{AccountKind, Day},
+    crm::{account, broker, contact_point, site},
+    vocabulary::{AccountKind, ContactPointKind, Day, Sector, SiteKind},
 };
 use async_graphql::{Context, ID, Object, Result};
 
-use super::lookups::{BrokerOf, SitesOf};
+use super::lookups::{BrokerOf, LinksOfAccount, PointsOfAccount, SitesOf};
 use crate::{
     graphql::{
         guard::requires,
         id::global,
         payload::{Told, op},
-        scalars::{Email, Siren, Siret},
+        scalars::{Email, PhoneNumber, Siren, Siret, VatNumber},
+        timeline::{self, TimelineEntry},
     },
     identity::types::{Delegation, Person, Region},
     loaders::Loaders,
 };
+
+mod contacts;
+
+pub use contacts::{Contact, ContactLink, ContactPoint};
 
 /// A company or a person that the network deals with.
 #[derive(Clone, Debug)]
@@ -56,14 +61,69 @@ impl Account {
         self.0.siren.clone().map(Siren)
     }
 
-    /// E-mail address.
-    async fn email(&self) -> Option<Email> {
-        self.0.email.clone().map(Email)
+    /// VAT number.
+    async fn vat_number(&self) -> Option<VatNumber> {
+        self.0.vat_number.clone().map(VatNumber)
     }
 
-    /// Telephone number.
-    async fn phone(&self) -> Option<&str> {
-        self.0.phone.as_deref()
+    /// Line of business, where it is known.
+    async fn sector(&self) -> Option<Sector> {
+        self.0.sector
+    }
+
+    /// Line of business in the caller's language.
+    async fn sector_label(&self, ctx: &Context<'_>) -> Option<&'static str> {
+        self.0.sector.map(|sector| sector.label(op(ctx).language))
+    }
+
+    /// A person's given name.
+    async fn given_name(&self) -> Option<&str> {
+        self.0.given_name.as_deref()
+    }
+
+    /// A person's family name.
+    async fn family_name(&self) -> Option<&str> {
+        self.0.family_name.as_deref()
+    }
+
+    /// Whether it is still dealt with; another one may take the SIREN number of one that is not.
+    async fn active(&self) -> bool {
+        self.0.active
+    }
+
+    /// First e-mail address.
+    async fn email(&self, ctx: &Context<'_>) -> Result<Option<Email>> {
+        Ok(self.first(ctx, ContactPointKind::Email).await?.map(Email))
+    }
+
+    /// First telephone number, of a fixed telephone where there is one.
+    async fn phone(&self, ctx: &Context<'_>) -> Result<Option<PhoneNumber>> {
+        let fixed = self.first(ctx, ContactPointKind::Phone).await?;
+        let number = match fixed {
+            Some(number) => Some(number),
+            None => self.first(ctx, ContactPointKind::Mobile).await?,
+        };
+        Ok(number.map(PhoneNumber))
+    }
+
+    /// All its e-mail addresses and telephone numbers, of each kind the first one first.
+    async fn contact_points(&self, ctx: &Context<'_>) -> Result<Vec<ContactPoint>> {
+        Ok(self.points(ctx).await?.into_iter().map(ContactPoint).collect())
+    }
+
+    /// The contacts who are at it today, the first one first.
+    async fn contacts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Those who were there once, too.", default)] former: bool,
+    ) -> Result<Vec<ContactLink>> {
+        let found = Loaders::of(ctx).find(LinksOfAccount(self.0.id)).await.told(op(ctx))?.unwrap_or_default();
+        Ok(found.into_iter().filter(|link| former || link.until.is_none()).map(ContactLink).collect())
+    }
+
+    /// What happened to it, oldest first.
+    async fn timeline(&self, ctx: &Context<'_>) -> Result<Vec<TimelineEntry>> {
+        timeline::of(ctx, self.0.id).await
     }
 
     /// Delegate in whose portfolio it is.
@@ -98,6 +158,18 @@ impl Account {
     }
 }
 
+impl Account {
+    async fn points(&self, ctx: &Context<'_>) -> Result<Vec<contact_point::Model>> {
+        Ok(Loaders::of(ctx).find(PointsOfAccount(self.0.id)).await.told(op(ctx))?.unwrap_or_default())
+    }
+
+    /// The first address or number of a kind.
+    async fn first(&self, ctx: &Context<'_>, kind: ContactPointKind) -> Result<Option<String>> {
+        let first = self.points(ctx).await?.into_iter().find(|point| point.kind == kind);
+        Ok(first.map(|point| point.value))
+    }
+}
+
 /// A site of an account.
 #[derive(Clone, Debug)]
 pub struct Site(pub site::Model);
@@ -113,6 +185,11 @@ impl Site {
     /// Account that it belongs to.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         Ok(Account(Loaders::of(ctx).one(self.0.account_id).await.told(op(ctx))?))
+    }
+
+    /// What it is to its account.
+    async fn kind(&self) -> SiteKind {
+        self.0.kind
     }
 
     /// Name, such as the commune's.
@@ -143,6 +220,21 @@ impl Site {
     /// Code of the commune in the official geographic code, five characters.
     async fn insee_code(&self) -> Option<&str> {
         self.0.insee_code.as_deref()
+    }
+
+    /// Country, two letters of ISO 3166-1.
+    async fn country(&self) -> &str {
+        &self.0.country
+    }
+
+    /// Whether it is still there.
+    async fn active(&self) -> bool {
+        self.0.active
+    }
+
+    /// Number of changes: the `expectedVersion` of the next one.
+    async fn version(&self) -> i64 {
+        self.0.version
     }
 }
 

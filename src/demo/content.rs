@@ -100,6 +100,8 @@ pub(super) struct Party<'n> {
     pub account: &'n account::Model,
     pub broker: &'n broker::Model,
     pub sites: &'n [site::Model],
+    /// Telephone number as people write it.
+    pub phone: &'n str,
 }
 
 /// What the author of an order says about it.
@@ -173,11 +175,11 @@ fn delivery(party: Party<'_>, dice: &mut Dice) -> Delivery {
 /// O-4: everything that must be printed, posted and aimed at.
 fn details(action: ActionType, party: Party<'_>, product: &str, on: NaiveDate, dice: &mut Dice) -> CustomDetails {
     let copies = i32::try_from(dice.between(5, 60) * 100).unwrap_or_default();
-    let Party { account, broker, sites } = party;
+    let Party { account, broker, sites, phone } = party;
     let office = sites.first().map(|s| format!("{}\n{} {}", s.street, s.postcode, s.city)).unwrap_or_default();
     let town = sites.first().map(|site| site.city.as_str()).unwrap_or_default();
     CustomDetails {
-        office_details: Some(format!("{}\n{office}\n{}", account.name, account.phone.clone().unwrap_or_default())),
+        office_details: Some(format!("{}\n{office}\n{phone}", account.name)),
         legal_mentions: Some(format!(
             "{}, courtier en assurances immatriculé à l'ORIAS sous le n° {} (www.orias.fr), SIREN {}.",
             account.name,

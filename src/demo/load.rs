@@ -3,7 +3,7 @@
 use ::entity::{
     budgets::{budget_year, envelope, goodwill, ledger_entry},
     catalog::article,
-    crm::{account, broker, site},
+    crm::{account, broker, contact, contact_link, contact_point, site},
     identity::{delegation, deputy, person, person_role, region},
     orders::{attachment, order, order_line, order_result},
     platform::{event, number_series, work_item},
@@ -152,6 +152,7 @@ async fn network(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Res
     let years = simulation.years();
     let world = &mut simulation.world;
     let Network { regions, delegations, people, held, mandates, accounts, brokers, sites, .. } = &world.network;
+    let Network { contacts, links, points, .. } = &world.network;
     bulk::insert::<region::Entity>(conn, regions).await?;
     bulk::insert::<delegation::Entity>(conn, delegations).await?;
     bulk::insert::<person::Entity>(conn, people).await?;
@@ -160,6 +161,9 @@ async fn network(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Res
     bulk::insert::<account::Entity>(conn, accounts).await?;
     bulk::insert::<broker::Entity>(conn, brokers).await?;
     bulk::insert::<site::Entity>(conn, sites).await?;
+    bulk::insert::<contact::Entity>(conn, contacts).await?;
+    bulk::insert::<contact_link::Entity>(conn, links).await?;
+    bulk::insert::<contact_point::Entity>(conn, points).await?;
     bulk::insert::<article::Entity>(conn, &world.catalogue).await?;
     bulk::insert::<budget_year::Entity>(conn, &years).await?;
     bulk::insert::<envelope::Entity>(conn, &world.books.envelopes).await
@@ -222,6 +226,9 @@ const COUNTED: &[&str] = &[
     "deputy",
     "account",
     "site",
+    "contact",
+    "contact_link",
+    "contact_point",
     "article",
     "envelope",
     "ledger_entry",

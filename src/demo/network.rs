@@ -3,19 +3,23 @@
 use std::{collections::HashSet, ops::Range};
 
 use ::entity::{
-    crm::{account, broker, site},
+    crm::{account, broker, contact, contact_link, contact_point, site},
     identity::{delegation, deputy, person, person_role, region},
-    vocabulary::{AccountId, AccountKind, DelegationId, DeputyId, Language, PersonId, RegionId, SiteId},
+    vocabulary::{
+        AccountId, AccountKind, ContactPointKind, DelegationId, DeputyId, Language, PersonId, RegionId, Sector, SiteId,
+        SiteKind,
+    },
 };
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc, Weekday};
 
 use super::{
-    ACCOUNTS, Scale,
+    ACCOUNTS, Scale, clients,
     communes::{Commune, Communes, Office, REGIONS},
     dice::Dice,
     names, numbers,
     schedule::{day, midnight},
 };
+use crate::crm::rules::FRANCE;
 
 /// Names of the people behind [`ACCOUNTS`], in their order.
 const NAMED: [(&str, &str); 10] = [
@@ -53,6 +57,9 @@ pub(super) struct Network {
     pub accounts: Vec<account::Model>,
     pub brokers: Vec<broker::Model>,
     pub sites: Vec<site::Model>,
+    pub contacts: Vec<contact::Model>,
+    pub links: Vec<contact_link::Model>,
+    pub points: Vec<contact_point::Model>,
     pub delegates: Vec<Delegate>,
     /// The sales-promotion department.
     pub promotion: Vec<PersonId>,
@@ -63,7 +70,12 @@ pub(super) struct Network {
     managers: Vec<PersonId>,
     /// Places in [`Network::sites`] of each account's, in the order of accounts.
     sites_of: Vec<Range<usize>>,
+    /// The telephone number of each broker as people write it, in the order of accounts.
+    phones: Vec<String>,
 }
+
+/// The seed of those who are no brokers, and of everybody's contacts.
+const CLIENTS: u64 = 0x0c11_e475;
 
 /// How many of a delegation's first brokers are kept for orders that are told step by step.
 pub(super) const KEPT: usize = 18;
@@ -79,6 +91,7 @@ impl Network {
         network.employ(scale, today, dice);
         network.name_deputies(today);
         network.acquire(scale, today, dice);
+        clients::acquire(&mut network, scale, today, &mut Dice::new(CLIENTS));
         network
     }
 
@@ -101,6 +114,16 @@ impl Network {
 
     pub(super) fn broker(&self, id: AccountId) -> Option<&broker::Model> {
         self.brokers.get(place(id.0))
+    }
+
+    /// A broker's telephone number as people write it.
+    pub(super) fn phone(&self, id: AccountId) -> &str {
+        self.phones.get(place(id.0)).map_or("", String::as_str)
+    }
+
+    /// The sites that were added from a place on are the next account's.
+    pub(super) fn add_sites_from(&mut self, first: usize) {
+        self.sites_of.push(first..self.sites.len());
     }
 
     pub(super) fn site(&self, id: SiteId) -> Option<&site::Model> {
@@ -300,14 +323,22 @@ impl Network {
             kind: AccountKind::Company,
             name,
             siren: Some(siren.clone()),
-            email: Some(format!("contact@{address}.example")),
-            phone: Some(numbers::phone(town.department, number)),
+            // Brokerage is exempt from VAT.
+            vat_number: None,
+            sector: Some(Sector::InsuranceBrokerage),
+            given_name: None,
+            family_name: None,
+            active: true,
             portfolio_owner_id: Some(owner),
             delegation_id,
             region_id,
             created_at: midnight(day(today.year() - 2, 2, 1)) - Days::new(dice.below(2_500) as u64),
             version: 1,
         });
+        let phone = numbers::phone(town.department, number);
+        self.reach((Some(id), None), ContactPointKind::Email, format!("contact@{address}.example"), None);
+        self.reach((Some(id), None), ContactPointKind::Phone, phone.clone(), None);
+        self.phones.push(phone);
         let enrolled = dice.chance(10);
         self.brokers.push(broker::Model {
             account_id: id,
@@ -323,28 +354,32 @@ impl Network {
         let first = self.sites.len();
         let count = dice.weighted(&[(1, 65), (2, 25), (3, 10)]);
         for number in 0..count {
-            let name = match number {
-                0 => format!("Siège de {}", town.name),
-                1 => format!("Agence de {}", town.name),
-                _ => format!("Bureau de {}", town.name),
+            let (kind, what) = match number {
+                0 => (SiteKind::HeadOffice, "Siège"),
+                1 => (SiteKind::Branch, "Agence"),
+                _ => (SiteKind::Branch, "Bureau"),
             };
             self.sites.push(site::Model {
                 id: SiteId(next(&self.sites)),
                 account_id,
-                name,
+                kind,
+                name: format!("{what} de {}", town.name),
                 siret: Some(numbers::siret(siren, number)),
                 street: names::street(dice),
                 postcode: text(town.postcode),
                 city: text(town.name),
                 insee_code: Some(text(town.insee_code)),
+                country: text(FRANCE),
+                active: true,
+                version: 1,
             });
         }
-        self.sites_of.push(first..self.sites.len());
+        self.add_sites_from(first);
     }
 }
 
 /// The communes around an office.
-fn around(communes: &Communes, city: &str) -> Vec<Commune> {
+pub(super) fn around(communes: &Communes, city: &str) -> Vec<Commune> {
     let offices = REGIONS.iter().flat_map(|(_, _, offices)| offices.iter());
     let departments =
         offices.filter(|office| office.city == city).flat_map(|office| office.departments.iter().copied());
@@ -360,7 +395,7 @@ fn unused(taken: &mut HashSet<String>, name: String, town: &str, number: u64) ->
 }
 
 /// The key of the next row of a table: keys are counted from 1.
-fn next<T>(rows: &[T]) -> i64 {
+pub(super) fn next<T>(rows: &[T]) -> i64 {
     rows.len() as i64 + 1
 }
 

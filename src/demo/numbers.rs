@@ -35,6 +35,11 @@ pub(super) fn phone(department: &str, n: u64) -> String {
     format!("{area} {:02} {:02}", n / 100 % 100, n % 100)
 }
 
+/// A mobile number that is kept free for fiction.
+pub(super) fn mobile(n: u64) -> String {
+    format!("06 39 98 {:02} {:02}", n / 100 % 100, n % 100)
+}
+
 fn with_check_digit(digits: &str) -> String {
     // Seen from the right, the check digit is the first; so the digit beside it counts twice.
     let sum: u32 = digits.bytes().rev().enumerate().map(|(place, digit)| weighed(digit, place % 2 == 0)).sum();

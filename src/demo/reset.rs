@@ -5,7 +5,7 @@ use std::{io::ErrorKind, path::Path, time::Duration};
 use ::entity::{
     budgets::{budget_year, envelope, goodwill, ledger_entry},
     catalog::article,
-    crm::{account, broker, site},
+    crm::{account, broker, contact, contact_link, contact_point, site},
     identity::{delegation, deputy, person, person_role, refresh_token, region, role, session},
     orders::{attachment, order, order_line, order_result, upload},
     platform::{event, idempotency, number_series, policy_line, policy_version, work_item},
@@ -121,6 +121,9 @@ fn tables() -> Vec<String> {
         quoted(account::Entity),
         quoted(broker::Entity),
         quoted(site::Entity),
+        quoted(contact::Entity),
+        quoted(contact_link::Entity),
+        quoted(contact_point::Entity),
         quoted(delegation::Entity),
         quoted(deputy::Entity),
         quoted(person::Entity),

@@ -137,6 +137,7 @@ impl World {
             account: self.network.account(broker)?,
             broker: self.network.broker(broker)?,
             sites: self.network.sites_of(broker),
+            phone: self.network.phone(broker),
         };
         let kind = if matches!(asked, Asked::Standard { .. }) { OrderKind::Standard } else { OrderKind::Custom };
         let day = calendar::paris_day(at);

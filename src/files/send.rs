@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use ::entity::{orders::attachment, sales::oppy_document, vocabulary::{AttachmentId, OppyDocumentId}};
+use ::entity::{
+    orders::attachment,
+    sales::oppy_document,
+    vocabulary::{AttachmentId, OppyDocumentId},
+};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -47,9 +51,7 @@ async fn readable(op: &Op, id: &str) -> Result<StoredFile> {
     let (kind, key) = id::parse(id).ok_or(Error::NotFound)?;
     match kind.as_str() {
         AttachmentId::TYPE => orders::store::attachment_for(op, AttachmentId(key)).await.map(StoredFile::from),
-        OppyDocumentId::TYPE => {
-            opportunities::store::document_for(op, OppyDocumentId(key)).await.map(StoredFile::from)
-        }
+        OppyDocumentId::TYPE => opportunities::store::document_for(op, OppyDocumentId(key)).await.map(StoredFile::from),
         _ => Err(Error::NotFound),
     }
 }

@@ -1,8 +1,9 @@
 //! Typed filters (G-17): the conditions on one column, and how filters of a list are combined.
 
 use ::entity::vocabulary::{
-    AccountId, ActionType, ArticleCategory, DelegationId, EnvelopeKind, GoodwillStatus, Money, OrderKind, OrderStatus,
-    PersonId, RegionId, WorkKind,
+    AccountId, AccountKind, ActionType, ArticleCategory, Day, DelegationId, EnvelopeKind, ForecastCategory,
+    GoodwillStatus, Language, Money, OppyStage, OrderKind, OrderStatus, PersonId, RegionId, Sector, SizeClass,
+    WorkKind,
 };
 use async_graphql::{InputObject, InputType};
 use chrono::{DateTime, Utc};
@@ -50,46 +51,25 @@ impl Comparable for DateTime<Utc> {
     }
 }
 
-impl Comparable for EnvelopeKind {
+impl Comparable for Day {
     fn value(&self) -> Value {
-        self.code().into()
+        self.0.into()
     }
 }
 
-impl Comparable for GoodwillStatus {
-    fn value(&self) -> Value {
-        self.code().into()
-    }
+/// Closed sets are compared by their codes.
+macro_rules! by_code {
+    ($($set:ty),+ $(,)?) => {$(
+        impl Comparable for $set {
+            fn value(&self) -> Value {
+                self.code().into()
+            }
+        }
+    )+};
 }
 
-impl Comparable for OrderStatus {
-    fn value(&self) -> Value {
-        self.code().into()
-    }
-}
-
-impl Comparable for OrderKind {
-    fn value(&self) -> Value {
-        self.code().into()
-    }
-}
-
-impl Comparable for ActionType {
-    fn value(&self) -> Value {
-        self.code().into()
-    }
-}
-
-impl Comparable for ArticleCategory {
-    fn value(&self) -> Value {
-        self.code().into()
-    }
-}
-
-impl Comparable for WorkKind {
-    fn value(&self) -> Value {
-        self.code().into()
-    }
+by_code! {
+    AccountKind, ActionType, ArticleCategory, EnvelopeKind, ForecastCategory, GoodwillStatus, Language, OppyStage, OrderKind, OrderStatus, Sector, SizeClass, WorkKind
 }
 
 impl<K: Key> Comparable for IdOf<K> {
@@ -102,8 +82,14 @@ impl<K: Key> Comparable for IdOf<K> {
 #[derive(Clone, Debug, InputObject)]
 #[graphql(
     concrete(name = "IntFilter", params(i32)),
+    concrete(name = "AccountKindFilter", params(AccountKind)),
+    concrete(name = "SectorFilter", params(Sector)),
+    concrete(name = "LanguageFilter", params(Language)),
     concrete(name = "ArticleCategoryFilter", params(ArticleCategory)),
     concrete(name = "WorkKindFilter", params(WorkKind)),
+    concrete(name = "OppyStageFilter", params(OppyStage)),
+    concrete(name = "ForecastCategoryFilter", params(ForecastCategory)),
+    concrete(name = "SizeClassFilter", params(SizeClass)),
     concrete(name = "OrderStatusFilter", params(OrderStatus)),
     concrete(name = "EnvelopeKindFilter", params(EnvelopeKind)),
     concrete(name = "GoodwillStatusFilter", params(GoodwillStatus)),
@@ -129,7 +115,11 @@ type ARegion = IdOf<RegionId>;
 
 /// Between which values it lies; all that is given holds together.
 #[derive(Clone, Debug, InputObject)]
-#[graphql(concrete(name = "MoneyRange", params(Money)), concrete(name = "DateTimeRange", params(Moment)))]
+#[graphql(
+    concrete(name = "MoneyRange", params(Money)),
+    concrete(name = "DateRange", params(Day)),
+    concrete(name = "DateTimeRange", params(Moment))
+)]
 pub struct Between<T: Comparable> {
     /// This one or more.
     pub gte: Option<T>,

@@ -28,7 +28,7 @@ use futures_util::stream::{Stream, StreamExt};
 
 use super::{
     completion,
-    scalars::{Email, Percent, Siren, Siret},
+    scalars::{Email, Percent, PhoneNumber, Siren, Siret, VatNumber},
 };
 use crate::{
     authz::{Permission, PermissionSet},
@@ -128,6 +128,8 @@ fn validate_scalars(registry: &mut Registry) {
     validate::<Percent>(registry);
     validate::<Siren>(registry);
     validate::<Siret>(registry);
+    validate::<VatNumber>(registry);
+    validate::<PhoneNumber>(registry);
 }
 
 fn validate<T: InputType>(registry: &mut Registry) {

@@ -1,8 +1,9 @@
 //! Opaque global ids: base64 of the type's name and the key.
 
 use ::entity::vocabulary::{
-    AccountId, ArticleId, AttachmentId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId, LedgerEntryId,
-    OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, RegionId, SiteId, UploadId, WorkItemId,
+    AccountId, ArticleId, AttachmentId, ContactId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId,
+    LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, RegionId, SiteId, UploadId,
+    WorkItemId,
 };
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -34,6 +35,7 @@ keys! {
     DeputyId = "Deputy",
     AccountId = "Account",
     SiteId = "Site",
+    ContactId = "Contact",
     ArticleId = "Article",
     EnvelopeId = "Envelope",
     LedgerEntryId = "LedgerEntry",

@@ -1,8 +1,8 @@
 //! Relay's `node`: any object by its global id, where one may read it.
 
 use ::entity::vocabulary::{
-    AccountId, ArticleId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OrderId, PersonId, RegionId, SiteId,
-    WorkItemId,
+    AccountId, ArticleId, ContactId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OpportunityId, OrderId, PersonId,
+    RegionId, SiteId, WorkItemId,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 
@@ -18,7 +18,7 @@ use crate::{
     catalog::{self, types::Article},
     crm::{
         self,
-        types::{Account, Site},
+        types::{Account, Contact, Site},
     },
     error::Error,
     identity::{
@@ -27,6 +27,7 @@ use crate::{
     },
     loaders::Loaders,
     op::Op,
+    opportunities::{self, types::Opportunity},
     orders::{Readable, types::Order},
     work_queue::{Waiting, types::WorkItem},
 };
@@ -37,6 +38,8 @@ use crate::{
 pub enum Node {
     /// A marketing-action order.
     Order(Order),
+    /// A deal.
+    Opportunity(Opportunity),
     /// A person.
     Person(Person),
     /// A delegation.
@@ -47,6 +50,8 @@ pub enum Node {
     Account(Account),
     /// A site of an account.
     Site(Site),
+    /// A contact at accounts.
+    Contact(Contact),
     /// An article of the catalogue.
     Article(Article),
     /// Somebody's budget of a year.
@@ -93,6 +98,9 @@ async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Optio
     let Some((name, key)) = id::parse(id) else { return Ok(None) };
     // Everybody signed in sees people; every other kind asks its context.
     Ok(match name.as_str() {
+        OpportunityId::TYPE => {
+            loaders.find(opportunities::Readable(OpportunityId(key))).await?.map(|row| Opportunity(row).into())
+        }
         OrderId::TYPE => loaders.find(Readable(OrderId(key))).await?.map(|row| Order(row).into()),
         PersonId::TYPE => loaders.find(PersonId(key)).await?.map(|row| Person(row).into()),
         DelegationId::TYPE => identity::delegation(op, loaders, DelegationId(key)).await?.map(Node::from),
@@ -100,6 +108,7 @@ async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Optio
         RegionId::TYPE => identity::region(op, loaders, RegionId(key)).await?.map(Node::from),
         AccountId::TYPE => crm::readable(op, loaders, AccountId(key)).await?.map(|row| Account(row).into()),
         SiteId::TYPE => crm::readable_site(op, loaders, SiteId(key)).await?.map(|row| Site(row).into()),
+        ContactId::TYPE => crm::readable_contact(op, loaders, ContactId(key)).await?.map(|row| Contact(row).into()),
         WorkItemId::TYPE => loaders.find(Waiting(WorkItemId(key))).await?.map(Node::from),
         EnvelopeId::TYPE => budgets::readable(op, loaders, EnvelopeId(key)).await?.map(|row| Envelope(row).into()),
         GoodwillId::TYPE => {

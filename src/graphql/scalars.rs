@@ -3,6 +3,8 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use rust_decimal::Decimal;
 
+use crate::crm::rules;
+
 /// An e-mail address, kept in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(pub String);
@@ -12,14 +14,22 @@ pub struct Email(pub String);
 impl ScalarType for Email {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        let text = text.trim().to_lowercase();
-        let well_formed = text.len() <= 254
-            && text.split_once('@').is_some_and(|(local, domain)| is_local(local) && is_domain(domain));
-        if well_formed { Ok(Self(text)) } else { Err(InputValueError::custom("not an e-mail address")) }
+        Self::normalised(text).map(Self).ok_or_else(|| InputValueError::custom("not an e-mail address"))
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.clone())
+    }
+}
+
+impl Email {
+    /// An address in lower case, where it is one.
+    #[must_use]
+    pub fn normalised(text: &str) -> Option<String> {
+        let text = text.trim().to_lowercase();
+        let well_formed = text.len() <= 254
+            && text.split_once('@').is_some_and(|(local, domain)| is_local(local) && is_domain(domain));
+        well_formed.then_some(text)
     }
 }
 
@@ -111,6 +121,43 @@ impl ScalarType for Siret {
             .filter(is_checked)
             .map(Self)
             .ok_or_else(|| InputValueError::custom("not a SIRET number: a SIREN number and five digits more"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// A VAT number of a member state of the European Union.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VatNumber(pub String);
+
+/// A VAT number of a member state of the European Union, such as "FR44732829320": the country and the form
+/// that it prescribes, a French number with its key verified; blanks, dots and hyphens are dropped.
+#[Scalar(specified_by_url = "https://ec.europa.eu/taxation_customs/vies/#/faq")]
+impl ScalarType for VatNumber {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        let message = "not a VAT number of the European Union: a country and the number that it prescribes";
+        rules::vat_number(text).map(Self).ok_or_else(|| InputValueError::custom(message))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// A telephone number, kept in the international form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneNumber(pub String);
+
+/// A telephone number in the international form, such as "+33261910017"; taken in the national form of France
+/// ("02 61 91 00 17"), too.
+#[Scalar(specified_by_url = "https://www.itu.int/rec/T-REC-E.164")]
+impl ScalarType for PhoneNumber {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        rules::phone(text).map(Self).ok_or_else(|| InputValueError::custom("not a telephone number"))
     }
 
     fn to_value(&self) -> Value {

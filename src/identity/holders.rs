@@ -87,8 +87,5 @@ fn grants(policy: &Policy, permission: Permission) -> Vec<(&str, Permission, Vec
 }
 
 fn person_of_role() -> RelationDef {
-    person_role::Entity::belongs_to(person::Entity)
-        .from(person_role::Column::PersonId)
-        .to(person::Column::Id)
-        .into()
+    person_role::Entity::belongs_to(person::Entity).from(person_role::Column::PersonId).to(person::Column::Id).into()
 }

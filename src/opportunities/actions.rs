@@ -9,7 +9,7 @@ mod stages;
 
 use ::entity::{
     sales::opportunity,
-    vocabulary::{ContractDocument, OppyDocumentId, OpportunityId, PersonId, Signature, UploadId},
+    vocabulary::{ContractDocument, OpportunityId, OppyDocumentId, PersonId, Signature, UploadId},
 };
 
 pub(super) use self::{
@@ -109,13 +109,7 @@ impl<'a> Acting<'a> {
     }
 
     /// Takes the file that comes with the action, where one does.
-    async fn attached(
-        &self,
-        op: &Op,
-        conn: &Conn,
-        deal: &mut opportunity::Model,
-        told: Told,
-    ) -> Done<Told, Refusal> {
+    async fn attached(&self, op: &Op, conn: &Conn, deal: &mut opportunity::Model, told: Told) -> Done<Told, Refusal> {
         let Some(File { upload, kind, keep }) = self.file else { return Ok(told) };
         let Ok(file) = files::take(op, conn, upload).await? else { return refused(Refusal::FileRequired) };
         let id = store::add_document(op, conn, self.id, kind, file).await?;

@@ -240,10 +240,9 @@ impl Missing {
                 "Le compte rendu du comité restreint manque.",
                 "The minutes of the restricted committee are missing."
             ),
-            Self::RestrictedDecision => both!(
-                "La décision du comité restreint manque.",
-                "The decision of the restricted committee is missing."
-            ),
+            Self::RestrictedDecision => {
+                both!("La décision du comité restreint manque.", "The decision of the restricted committee is missing.")
+            }
             Self::ExtendedPitch => both!(
                 "Le pitch étendu qui prépare le comité élargi manque.",
                 "The extended pitch that prepares the extended committee is missing."
@@ -836,7 +835,10 @@ impl Refusal {
             }
             Self::TextMissing { .. } => both!("Ce texte est obligatoire.", "This text has to be given."),
             Self::DateInFuture { today, .. } => {
-                both!("Cette date est au plus tard aujourd'hui, le {today}.", "This date is today, {today}, at the latest.")
+                both!(
+                    "Cette date est au plus tard aujourd'hui, le {today}.",
+                    "This date is today, {today}, at the latest."
+                )
             }
             Self::TooMany { most, .. } => both!("Au plus {most} éléments.", "At most {most} items."),
             Self::PersonNotAble { .. } => both!(
@@ -932,10 +934,9 @@ impl Refusal {
                 "Nommez chaque document non conforme et dites pourquoi.",
                 "Name each document that does not conform, and why."
             ),
-            Self::DocumentUnknown { .. } => both!(
-                "Ce document n'est pas parmi ceux de l'affaire.",
-                "This document is not among those of the deal."
-            ),
+            Self::DocumentUnknown { .. } => {
+                both!("Ce document n'est pas parmi ceux de l'affaire.", "This document is not among those of the deal.")
+            }
             Self::WaitingForOwner => both!(
                 "Les documents sont chez le propriétaire de l'affaire, qui remplace ce qui n'est pas conforme.",
                 "The documents are with the deal's owner, who replaces what did not conform."

@@ -2,7 +2,7 @@
 
 use ::entity::vocabulary::{
     AccountId, CommitteeFunction, CommitteeKind, CommitteeVote, ContractDocument, Day, Deliverable, ForecastCategory,
-    GoDecision, Money, NegotiationKind, OppyDocumentId, OppyStage, OpportunityId, PersonId, Team, UploadId,
+    GoDecision, Money, NegotiationKind, OpportunityId, OppyDocumentId, OppyStage, PersonId, Team, UploadId,
 };
 use async_graphql::{InputObject, MaybeUndefined};
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{
-    sales::{oppy_document, opportunity},
+    sales::{opportunity, oppy_document},
     vocabulary::OpportunityId,
 };
 use async_graphql::dataloader::Loader;

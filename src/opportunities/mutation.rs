@@ -9,7 +9,13 @@ use super::{
     actions,
     error::Refusal,
     input::{
-        AdvanceOppyInput, AnnulOppyInput, AnswerInput, ApproveDiscountInput, AttachContractDocumentInput, CheckOppyDocumentsInput, CreateOpportunityInput, DecideGoInput, DraftAnswerInput, FillDealSheetInput, NameOppyCheckerInput, NameResponseTeamInput, OppyConditionInput, OppyInput, PlanCommitteeInput, ReasonedOppyInput, ReassignOppyInput, RecordClientAgreementInput, RecordDecisionInput, RecordMinutesInput, RecordProposalReviewInput, RecordSignOffInput, RequireTeamsInput, ScheduleInput, SendProposalInput, SetDeliverableInput, SetDiscountInput, SetNegotiationKindInput, StopOppyInput, UpdateOpportunityInput, WriteExtendedPitchInput,
+        AdvanceOppyInput, AnnulOppyInput, AnswerInput, ApproveDiscountInput, AttachContractDocumentInput,
+        CheckOppyDocumentsInput, CreateOpportunityInput, DecideGoInput, DraftAnswerInput, FillDealSheetInput,
+        NameOppyCheckerInput, NameResponseTeamInput, OppyConditionInput, OppyInput, PlanCommitteeInput,
+        ReasonedOppyInput, ReassignOppyInput, RecordClientAgreementInput, RecordDecisionInput, RecordMinutesInput,
+        RecordProposalReviewInput, RecordSignOffInput, RequireTeamsInput, ScheduleInput, SendProposalInput,
+        SetDeliverableInput, SetDiscountInput, SetNegotiationKindInput, StopOppyInput, UpdateOpportunityInput,
+        WriteExtendedPitchInput,
     },
     store,
     types::Opportunity,
@@ -98,12 +104,20 @@ pub struct OpportunitiesMutation;
 #[Object]
 impl OpportunitiesMutation {
     /// Creates a deal.
-    async fn create_opportunity(&self, ctx: &Context<'_>, input: CreateOpportunityInput) -> Result<OppyPayload<CreateOpportunity>> {
+    async fn create_opportunity(
+        &self,
+        ctx: &Context<'_>,
+        input: CreateOpportunityInput,
+    ) -> Result<OppyPayload<CreateOpportunity>> {
         payload(op(ctx), None, actions::create(op(ctx), input).await).await
     }
 
     /// Changes amounts, flags, signing date and category, as long as the client has not signed.
-    async fn update_opportunity(&self, ctx: &Context<'_>, input: UpdateOpportunityInput) -> Result<OppyPayload<UpdateOpportunity>> {
+    async fn update_opportunity(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateOpportunityInput,
+    ) -> Result<OppyPayload<UpdateOpportunity>> {
         payload(op(ctx), Some(input.id.0), actions::update(op(ctx), input).await).await
     }
 
@@ -113,7 +127,11 @@ impl OpportunitiesMutation {
     }
 
     /// Fills in parts of the deal sheet.
-    async fn fill_deal_sheet(&self, ctx: &Context<'_>, input: FillDealSheetInput) -> Result<OppyPayload<FillDealSheet>> {
+    async fn fill_deal_sheet(
+        &self,
+        ctx: &Context<'_>,
+        input: FillDealSheetInput,
+    ) -> Result<OppyPayload<FillDealSheet>> {
         payload(op(ctx), Some(input.id.0), actions::fill_deal_sheet(op(ctx), input).await).await
     }
 
@@ -148,17 +166,29 @@ impl OpportunitiesMutation {
     }
 
     /// Asks for a committee.
-    async fn request_committee(&self, ctx: &Context<'_>, input: ReasonedOppyInput) -> Result<OppyPayload<RequestCommittee>> {
+    async fn request_committee(
+        &self,
+        ctx: &Context<'_>,
+        input: ReasonedOppyInput,
+    ) -> Result<OppyPayload<RequestCommittee>> {
         payload(op(ctx), Some(input.id.0), actions::request(op(ctx), input).await).await
     }
 
     /// Accepts the request for a committee, and becomes the deal's engagement manager.
-    async fn accept_committee_request(&self, ctx: &Context<'_>, input: OppyInput) -> Result<OppyPayload<AcceptCommitteeRequest>> {
+    async fn accept_committee_request(
+        &self,
+        ctx: &Context<'_>,
+        input: OppyInput,
+    ) -> Result<OppyPayload<AcceptCommitteeRequest>> {
         payload(op(ctx), Some(input.id.0), actions::accept_request(op(ctx), input).await).await
     }
 
     /// Declines the request for a committee.
-    async fn decline_committee_request(&self, ctx: &Context<'_>, input: ReasonedOppyInput) -> Result<OppyPayload<DeclineCommitteeRequest>> {
+    async fn decline_committee_request(
+        &self,
+        ctx: &Context<'_>,
+        input: ReasonedOppyInput,
+    ) -> Result<OppyPayload<DeclineCommitteeRequest>> {
         payload(op(ctx), Some(input.id.0), actions::decline_request(op(ctx), input).await).await
     }
 
@@ -173,12 +203,20 @@ impl OpportunitiesMutation {
     }
 
     /// Records what the committee decided; No Go stops the deal at once.
-    async fn record_decision(&self, ctx: &Context<'_>, input: RecordDecisionInput) -> Result<OppyPayload<RecordDecision>> {
+    async fn record_decision(
+        &self,
+        ctx: &Context<'_>,
+        input: RecordDecisionInput,
+    ) -> Result<OppyPayload<RecordDecision>> {
         payload(op(ctx), Some(input.id.0), actions::record_decision(op(ctx), input).await).await
     }
 
     /// Writes the pitch that prepares the extended committee.
-    async fn write_extended_pitch(&self, ctx: &Context<'_>, input: WriteExtendedPitchInput) -> Result<OppyPayload<WriteExtendedPitch>> {
+    async fn write_extended_pitch(
+        &self,
+        ctx: &Context<'_>,
+        input: WriteExtendedPitchInput,
+    ) -> Result<OppyPayload<WriteExtendedPitch>> {
         payload(op(ctx), Some(input.id.0), actions::write_extended_pitch(op(ctx), input).await).await
     }
 
@@ -188,17 +226,29 @@ impl OpportunitiesMutation {
     }
 
     /// Waives a condition of the Go.
-    async fn waive_condition(&self, ctx: &Context<'_>, input: OppyConditionInput) -> Result<OppyPayload<WaiveCondition>> {
+    async fn waive_condition(
+        &self,
+        ctx: &Context<'_>,
+        input: OppyConditionInput,
+    ) -> Result<OppyPayload<WaiveCondition>> {
         payload(op(ctx), Some(input.id.0), actions::waive_condition(op(ctx), input).await).await
     }
 
     /// Names who answers the client.
-    async fn name_response_team(&self, ctx: &Context<'_>, input: NameResponseTeamInput) -> Result<OppyPayload<NameResponseTeam>> {
+    async fn name_response_team(
+        &self,
+        ctx: &Context<'_>,
+        input: NameResponseTeamInput,
+    ) -> Result<OppyPayload<NameResponseTeam>> {
         payload(op(ctx), Some(input.id.0), actions::name_response_team(op(ctx), input).await).await
     }
 
     /// Sets until when what is answered.
-    async fn set_response_schedule(&self, ctx: &Context<'_>, input: ScheduleInput) -> Result<OppyPayload<SetResponseSchedule>> {
+    async fn set_response_schedule(
+        &self,
+        ctx: &Context<'_>,
+        input: ScheduleInput,
+    ) -> Result<OppyPayload<SetResponseSchedule>> {
         payload(op(ctx), Some(input.id.0), actions::set_response_schedule(op(ctx), input).await).await
     }
 
@@ -208,17 +258,29 @@ impl OpportunitiesMutation {
     }
 
     /// Declares a part of the proposal ready, or not any more.
-    async fn set_deliverable(&self, ctx: &Context<'_>, input: SetDeliverableInput) -> Result<OppyPayload<SetDeliverable>> {
+    async fn set_deliverable(
+        &self,
+        ctx: &Context<'_>,
+        input: SetDeliverableInput,
+    ) -> Result<OppyPayload<SetDeliverable>> {
         payload(op(ctx), Some(input.id.0), actions::set_deliverable(op(ctx), input).await).await
     }
 
     /// Records a team's sign-off.
-    async fn record_sign_off(&self, ctx: &Context<'_>, input: RecordSignOffInput) -> Result<OppyPayload<RecordSignOff>> {
+    async fn record_sign_off(
+        &self,
+        ctx: &Context<'_>,
+        input: RecordSignOffInput,
+    ) -> Result<OppyPayload<RecordSignOff>> {
         payload(op(ctx), Some(input.id.0), actions::record_sign_off(op(ctx), input).await).await
     }
 
     /// Records the review of the proposal's version in hand.
-    async fn record_proposal_review(&self, ctx: &Context<'_>, input: RecordProposalReviewInput) -> Result<OppyPayload<RecordProposalReview>> {
+    async fn record_proposal_review(
+        &self,
+        ctx: &Context<'_>,
+        input: RecordProposalReviewInput,
+    ) -> Result<OppyPayload<RecordProposalReview>> {
         payload(op(ctx), Some(input.id.0), actions::record_review(op(ctx), input).await).await
     }
 
@@ -228,7 +290,11 @@ impl OpportunitiesMutation {
     }
 
     /// Says what is negotiated.
-    async fn set_negotiation_kind(&self, ctx: &Context<'_>, input: SetNegotiationKindInput) -> Result<OppyPayload<SetNegotiationKind>> {
+    async fn set_negotiation_kind(
+        &self,
+        ctx: &Context<'_>,
+        input: SetNegotiationKindInput,
+    ) -> Result<OppyPayload<SetNegotiationKind>> {
         payload(op(ctx), Some(input.id.0), actions::set_negotiation_kind(op(ctx), input).await).await
     }
 
@@ -238,12 +304,20 @@ impl OpportunitiesMutation {
     }
 
     /// Agrees to the discount that waits, or refuses it.
-    async fn approve_discount(&self, ctx: &Context<'_>, input: ApproveDiscountInput) -> Result<OppyPayload<ApproveDiscount>> {
+    async fn approve_discount(
+        &self,
+        ctx: &Context<'_>,
+        input: ApproveDiscountInput,
+    ) -> Result<OppyPayload<ApproveDiscount>> {
         payload(op(ctx), Some(input.id.0), actions::approve_discount(op(ctx), input).await).await
     }
 
     /// Sets the way back from the signing date.
-    async fn set_reverse_schedule(&self, ctx: &Context<'_>, input: ScheduleInput) -> Result<OppyPayload<SetReverseSchedule>> {
+    async fn set_reverse_schedule(
+        &self,
+        ctx: &Context<'_>,
+        input: ScheduleInput,
+    ) -> Result<OppyPayload<SetReverseSchedule>> {
         payload(op(ctx), Some(input.id.0), actions::set_reverse_schedule(op(ctx), input).await).await
     }
 
@@ -263,27 +337,47 @@ impl OpportunitiesMutation {
     }
 
     /// Records the client's formal agreement, as far as it is known.
-    async fn record_client_agreement(&self, ctx: &Context<'_>, input: RecordClientAgreementInput) -> Result<OppyPayload<RecordClientAgreement>> {
+    async fn record_client_agreement(
+        &self,
+        ctx: &Context<'_>,
+        input: RecordClientAgreementInput,
+    ) -> Result<OppyPayload<RecordClientAgreement>> {
         payload(op(ctx), Some(input.id.0), actions::record_client_agreement(op(ctx), input).await).await
     }
 
     /// Attaches a document of the contract.
-    async fn attach_contract_document(&self, ctx: &Context<'_>, input: AttachContractDocumentInput) -> Result<OppyPayload<AttachContractDocument>> {
+    async fn attach_contract_document(
+        &self,
+        ctx: &Context<'_>,
+        input: AttachContractDocumentInput,
+    ) -> Result<OppyPayload<AttachContractDocument>> {
         payload(op(ctx), Some(input.id.0), actions::attach_document(op(ctx), input).await).await
     }
 
     /// Checks the contract documents; sales administration's acceptance closes the deal.
-    async fn check_oppy_documents(&self, ctx: &Context<'_>, input: CheckOppyDocumentsInput) -> Result<OppyPayload<CheckOppyDocuments>> {
+    async fn check_oppy_documents(
+        &self,
+        ctx: &Context<'_>,
+        input: CheckOppyDocumentsInput,
+    ) -> Result<OppyPayload<CheckOppyDocuments>> {
         payload(op(ctx), Some(input.id.0), actions::check_documents(op(ctx), input).await).await
     }
 
     /// Names who makes the first check where no assistant may.
-    async fn name_oppy_checker(&self, ctx: &Context<'_>, input: NameOppyCheckerInput) -> Result<OppyPayload<NameOppyChecker>> {
+    async fn name_oppy_checker(
+        &self,
+        ctx: &Context<'_>,
+        input: NameOppyCheckerInput,
+    ) -> Result<OppyPayload<NameOppyChecker>> {
         payload(op(ctx), Some(input.id.0), actions::name_checker(op(ctx), input).await).await
     }
 
     /// Hands the replaced documents in: the next round begins.
-    async fn resubmit_oppy_documents(&self, ctx: &Context<'_>, input: OppyInput) -> Result<OppyPayload<ResubmitOppyDocuments>> {
+    async fn resubmit_oppy_documents(
+        &self,
+        ctx: &Context<'_>,
+        input: OppyInput,
+    ) -> Result<OppyPayload<ResubmitOppyDocuments>> {
         payload(op(ctx), Some(input.id.0), actions::resubmit(op(ctx), input).await).await
     }
 }

@@ -4,10 +4,10 @@
 use ::entity::{
     sales::opportunity,
     vocabulary::{
-        Answer, Attendee, CheckRound, CommitteeDecision, CommitteeKind, CommitteeRequest, Condition, Day,
-        Deliverable, DiscountAgreement, DiscountLevel, ForecastCategory, Go, GoDecision, GoRoute, Meeting, Milestone,
-        Minutes, NonConforming, NonConformity, OppyDocumentId, OppyStage, PersonId, Playbook, ReadyDeliverable,
-        Reasoned, Review, Sending, SignOff, Signature, SizeClass, Stop, Team,
+        Answer, Attendee, CheckRound, CommitteeDecision, CommitteeKind, CommitteeRequest, Condition, Day, Deliverable,
+        DiscountAgreement, DiscountLevel, ForecastCategory, Go, GoDecision, GoRoute, Meeting, Milestone, Minutes,
+        NonConforming, NonConformity, OppyDocumentId, OppyStage, PersonId, Playbook, ReadyDeliverable, Reasoned,
+        Review, Sending, SignOff, Signature, SizeClass, Stop, Team,
     },
 };
 use chrono::NaiveDate;
@@ -227,17 +227,10 @@ fn no_go(deal: &mut opportunity::Model, comment: Option<String>, by: &Signature)
 }
 
 /// P-11: the regional manager's own decision, with minutes.
-pub fn rr_decided(
-    deal: &opportunity::Model,
-    decision: GoDecision,
-    minutes: Option<String>,
-    by: &Signature,
-) -> Outcome {
+pub fn rr_decided(deal: &opportunity::Model, decision: GoDecision, minutes: Option<String>, by: &Signature) -> Outcome {
     let impossible = matches!(decision, GoDecision::GoWithConditions | GoDecision::Escalate);
-    let wrong = [
-        impossible.then_some(Refusal::DecisionNotPossible),
-        minutes.is_none().then_some(Refusal::MinutesMissing),
-    ];
+    let wrong =
+        [impossible.then_some(Refusal::DecisionNotPossible), minutes.is_none().then_some(Refusal::MinutesMissing)];
     unless(wrong.into_iter().flatten(), deal, |after| match (decision, deal.size_class) {
         (GoDecision::NoGo, _) => no_go(after, minutes, by),
         (_go, Some(class)) => give_go(after, class, GoRoute::Rr, minutes, by),
@@ -352,8 +345,7 @@ fn no_quorum(attendees: &[Attendee], playbook: &Playbook) -> Option<Refusal> {
     people.sort_unstable();
     people.dedup();
     let too_few = i32::try_from(people.len()).is_ok_and(|count| count < playbook.quorum_people);
-    (!functions.is_empty() || too_few)
-        .then_some(Refusal::QuorumMissing { functions, people: playbook.quorum_people })
+    (!functions.is_empty() || too_few).then_some(Refusal::QuorumMissing { functions, people: playbook.quorum_people })
 }
 
 /// A condition as somebody words it.
@@ -441,7 +433,12 @@ pub fn open_condition(deal: &opportunity::Model, number: i32) -> Option<(usize, 
 }
 
 /// A condition is met: by its owner, the deal's owner, or the regional manager.
-pub fn condition_met(deal: &opportunity::Model, number: i32, may: impl Fn(&Condition) -> bool, by: &Signature) -> Outcome {
+pub fn condition_met(
+    deal: &opportunity::Model,
+    number: i32,
+    may: impl Fn(&Condition) -> bool,
+    by: &Signature,
+) -> Outcome {
     let Some((place, condition)) = open_condition(deal, number) else { return Err(vec![Refusal::ConditionNotOpen]) };
     let elsewhere = (!may(condition)).then_some(Refusal::NotYourStep { stage: deal.stage });
     unless(elsewhere, deal, |after| after.go.conditions[place].met = Some(by.clone()))
@@ -573,15 +570,18 @@ pub fn discount_judged(
 
 /// A schedule whose milestones all have names.
 fn nameless(milestones: &[Milestone]) -> impl Iterator<Item = Refusal> {
-    milestones.iter().enumerate().filter(|(_, milestone)| milestone.name.is_empty()).map(|(place, _)| {
-        Refusal::TextMissing { field: path(&["milestones", &place.to_string(), "name"]) }
-    })
+    milestones
+        .iter()
+        .enumerate()
+        .filter(|(_, milestone)| milestone.name.is_empty())
+        .map(|(place, _)| Refusal::TextMissing { field: path(&["milestones", &place.to_string(), "name"]) })
 }
 
 /// The response schedule (P-11).
 pub fn response_scheduled(deal: &opportunity::Model, milestones: Vec<Milestone>) -> Outcome {
     let none = milestones.is_empty().then_some(super::error::Missing::ResponseSchedule.into());
-    unless(none.into_iter().chain(nameless(&milestones)), deal, |after| after.go.response_schedule = milestones)
+    let wrong: Vec<Refusal> = none.into_iter().chain(nameless(&milestones)).collect();
+    unless(wrong, deal, |after| after.go.response_schedule = milestones)
 }
 
 /// The reverse schedule (P-13): at least one milestone, none behind the signing date.
@@ -634,12 +634,7 @@ pub fn answer_sent(deal: &opportunity::Model, number: i32, by: &Signature) -> Ou
 }
 
 /// The client's agreement, as far as it is known (P-13).
-pub fn agreed(
-    deal: &opportunity::Model,
-    on: Option<Day>,
-    signatory: Option<String>,
-    today: NaiveDate,
-) -> Outcome {
+pub fn agreed(deal: &opportunity::Model, on: Option<Day>, signatory: Option<String>, today: NaiveDate) -> Outcome {
     unless(on.and_then(|on| in_future("on", on, today)), deal, |after| {
         after.agreement.on = on.or(after.agreement.on);
         after.agreement.signatory = signatory.or_else(|| after.agreement.signatory.clone());

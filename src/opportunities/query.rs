@@ -3,7 +3,7 @@
 use ::entity::{
     sales::opportunity,
     vocabulary::{
-        AccountId, CommitteeKind, Day, DelegationId, ForecastCategory, Money, OppyStage, OpportunityId, PersonId,
+        AccountId, CommitteeKind, Day, DelegationId, ForecastCategory, Money, OpportunityId, OppyStage, PersonId,
         RegionId, SizeClass,
     },
 };
@@ -59,8 +59,6 @@ pub struct OpportunityFilter {
     signing_on: Option<Between<Day>>,
     /// When they were created.
     created_at: Option<Between<DateTime<Utc>>>,
-    /// Nobody did anything about them for so many days (P-23).
-    inactive_days: Option<i32>,
     /// Part of the number or the title, whatever the case.
     text: Option<String>,
     /// All of these hold.
@@ -69,20 +67,6 @@ pub struct OpportunityFilter {
     or: Option<Vec<OpportunityFilter>>,
     /// This does not hold.
     not: Option<Box<OpportunityFilter>>,
-}
-
-/// A filter as it is meant at a moment.
-struct Meant<'f> {
-    filter: &'f OpportunityFilter,
-    now: DateTime<Utc>,
-}
-
-impl Meant<'_> {
-    /// The latest activity of what nobody did anything about for so many days.
-    fn quiet_since(&self) -> Option<DateTime<Utc>> {
-        let days = self.filter.inactive_days?.max(0);
-        Some(self.now - TimeDelta::days(days.into()))
-    }
 }
 
 impl Filter for OpportunityFilter {
@@ -216,6 +200,8 @@ impl OpportunitiesQuery {
         #[graphql(desc = "So many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
         #[graphql(desc = "Which deals.")] filter: Option<OpportunityFilter>,
+        #[graphql(desc = "Open deals alone that nobody did anything about for so many days (P-23).")]
+        inactive_days: Option<i32>,
         #[graphql(desc = "In which order.")] order_by: Option<Vec<OpportunitySort>>,
     ) -> Result<Connection<Opportunity>> {
         let op = op(ctx);
@@ -224,10 +210,11 @@ impl OpportunitiesQuery {
         let mut select = opportunity::Entity::find()
             .filter(store::within(&op.sees(Permission::ReadOpportunities)))
             .filter(filter::condition(filter.as_ref()).told(op)?);
-        let meant = filter.as_ref().map(|filter| Meant { filter, now: op.now });
-        if let Some(since) = meant.and_then(|meant| meant.quiet_since()) {
+        if let Some(days) = inactive_days {
+            let since = op.now - TimeDelta::days(Ord::max(days, 0).into());
             let open = OppyStage::ALL.iter().copied().filter(|stage| stage.is_open());
-            select = select.filter(opportunity::Column::ActiveAt.lte(since)).filter(opportunity::Column::Stage.is_in(open));
+            let quiet = opportunity::Column::ActiveAt.lte(since).and(opportunity::Column::Stage.is_in(open));
+            select = select.filter(quiet);
         }
         let keys = sorting.keys(opportunity::Column::Id.into_expr());
         let values = |row: &opportunity::Model| sorting.values(row, row.id.0);
@@ -260,7 +247,11 @@ impl OpportunitiesQuery {
         let reach = op.sees(Permission::ReadOpportunities);
         let deals = store::agenda(&op.conn(), &reach, from, to, MOST_MEETINGS).await.told(op)?;
         let item = |deal: opportunity::Model| {
-            Some(AgendaItem { committee: deal.meeting_kind?, on: Day(deal.meeting_on?), opportunity: Opportunity(deal) })
+            Some(AgendaItem {
+                committee: deal.meeting_kind?,
+                on: Day(deal.meeting_on?),
+                opportunity: Opportunity(deal),
+            })
         };
         Ok(deals.into_iter().filter_map(item).collect())
     }
@@ -278,7 +269,7 @@ impl OpportunitiesQuery {
         if !(0..=MOST_DATES).contains(&first) {
             return Err(Error::bad_input(["first"], format!("0 to {MOST_DATES}"))).told(op);
         }
-        let from = from.map_or(op.today(), |day| day.0).max(op.today());
+        let from = Ord::max(from.map_or(op.today(), |day| day.0), op.today());
         let playbook = playbook::of_year(&op.conn(), from.year()).await.told(op)?.rules;
         let days = committee::proposed(&playbook, committee, from, first.unsigned_abs() as usize);
         Ok(days.into_iter().map(Day).collect())

@@ -1,7 +1,7 @@
 //! What the facts say about a deal: its class, its leader, the road to its Go, what it may be sold for. Pure.
 
 use ::entity::{
-    sales::{oppy_document, opportunity},
+    sales::{opportunity, oppy_document},
     vocabulary::{
         CheckRound, ClassRules, CommitteeKind, Condition, ContractDocument, Deciders, Deliverable, DiscountLevel,
         ForecastCategory, GoDecision, GoRoute, Meeting, Money, OppyStage, People, PersonId, Playbook, SheetPart,

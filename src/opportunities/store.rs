@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use ::entity::{
-    sales::{oppy_document, opportunity},
-    vocabulary::{ContractDocument, Deciders, OppyDocumentId, OppyStage, OpportunityId},
+    sales::{opportunity, oppy_document},
+    vocabulary::{ContractDocument, Deciders, OpportunityId, OppyDocumentId, OppyStage},
 };
 use chrono::NaiveDate;
 use sea_orm::{
+    ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::Expr,

@@ -1,7 +1,7 @@
 //! What the schema shows of deals.
 
 use ::entity::{
-    sales::{oppy_document, opportunity},
+    sales::{opportunity, oppy_document},
     vocabulary::{
         self as words, CommitteeFunction, CommitteeKind, CommitteeVote, ContractDocument, Day, Deliverable,
         DiscountLevel, ForecastCategory, GoDecision, GoRoute, Money, NegotiationKind, OppyStage, PersonId, SizeClass,

@@ -23,12 +23,16 @@ pub(super) fn kind(kind: WorkKind) -> Text {
         WorkKind::GoDecisionDirector => both!("Go à décider (direction)", "Go to be decided (director)"),
         WorkKind::CommitteeRequest => both!("demande de comité à accepter", "request for a committee to be accepted"),
         WorkKind::CommitteePlanning => both!("comité à planifier", "committee to be planned"),
-        WorkKind::CommitteeMinutes => both!("comité à tenir, compte rendu à écrire", "committee to be held and minuted"),
+        WorkKind::CommitteeMinutes => {
+            both!("comité à tenir, compte rendu à écrire", "committee to be held and minuted")
+        }
         WorkKind::RestrictedDecision => both!("décision du comité restreint", "decision of the restricted committee"),
         WorkKind::ExtendedDecision => both!("décision du comité élargi", "decision of the extended committee"),
         WorkKind::DiscountRr => both!("remise à accorder (RR)", "discount to be agreed to (regional manager)"),
         WorkKind::DiscountDirector => both!("remise à accorder (direction)", "discount to be agreed to (director)"),
-        WorkKind::AnswerApproval => both!("réponse au client à approuver (RR)", "answer to be approved (regional manager)"),
+        WorkKind::AnswerApproval => {
+            both!("réponse au client à approuver (RR)", "answer to be approved (regional manager)")
+        }
         WorkKind::AnswerApprovalEngagement => {
             both!("réponse au client à approuver (engagement)", "answer to be approved (engagement)")
         }

@@ -34,9 +34,9 @@ const fn belonging(kind: WorkKind) -> Belonging {
         AcceptCommitteeRequest, ApproveAnswerAsDirector, ApproveAnswerAsEngagement, ApproveAnswerAsRr,
         ApproveDiscountAsDirector, ApproveDiscountAsRr, ApproveProof, CheckDocumentsFirst, CheckDocumentsSecond,
         CompleteOrder, DecideGoAsDirector, DecideGoAsRr, DecideGoodwill, NameOppyChecker, OwnWork, PlanCommittee,
-        ReadGoodwill, ReadOpportunities, ReadOrders, RecordChequesReceived, RecordExtendedDecision,
-        RecordGoodwillPaid, RecordMinutes, RecordRestrictedDecision, ReleaseGiftCheques, SendProof, SubmitOrder,
-        ValidateOrderAsPdv, ValidateOrderAsRr,
+        ReadGoodwill, ReadOpportunities, ReadOrders, RecordChequesReceived, RecordExtendedDecision, RecordGoodwillPaid,
+        RecordMinutes, RecordRestrictedDecision, ReleaseGiftCheques, SendProof, SubmitOrder, ValidateOrderAsPdv,
+        ValidateOrderAsRr,
     };
     let (owed_by, readable_by, is_decision) = match kind {
         WorkKind::RrValidation => (ValidateOrderAsRr, ReadOrders, true),

@@ -1,9 +1,11 @@
-//! Accounts and the catalogue.
+//! Accounts and the catalogue. What is done to accounts and contacts has a file of its own: [`record`].
 
 use ::entity::{
     catalog::article,
     crm::{account, broker, site},
-    vocabulary::{AccountId, AccountKind, ArticleCategory, ArticleId, DelegationId, Money, PersonId, RegionId, SiteId},
+    vocabulary::{
+        AccountId, AccountKind, ArticleCategory, ArticleId, DelegationId, Money, PersonId, RegionId, SiteId, SiteKind,
+    },
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -23,8 +25,10 @@ use crate::{
     network::person_id,
 };
 
+mod record;
+
 pub fn trials() -> Vec<Trial> {
-    trials![
+    let reading = trials![
         both each_role_reads_the_accounts_of_its_scope,
         both what_one_may_not_read_is_not_found_by_id,
         both filters_combine_and_never_widen,
@@ -36,7 +40,8 @@ pub fn trials() -> Vec<Trial> {
         both the_catalogue_knows_what_is_available,
         both(threads = 2) c3_stock_is_never_overdrawn,
         both c3_what_is_given_back_can_be_ordered_again,
-    ]
+    ];
+    reading.into_iter().chain(record::trials()).collect()
 }
 
 /// Name, delegation, region, delegate, whether it is a broker, city.
@@ -72,12 +77,16 @@ async fn start(backend: Backend) -> TestApp {
         let id = add(&app, name, *delegation, *region, owner.map(person_id)).await;
         let row = site::ActiveModel {
             account_id: Set(id),
+            kind: Set(SiteKind::HeadOffice),
             name: Set((*city).to_owned()),
             siret: Set(None),
             street: Set("2 place du Marché".to_owned()),
             postcode: Set("59000".to_owned()),
             city: Set((*city).to_owned()),
             insee_code: Set(None),
+            country: Set("FR".to_owned()),
+            active: Set(true),
+            version: Set(1),
             ..Default::default()
         };
         site::Entity::insert(row).exec(db(&app)).await.expect("a site");
@@ -97,9 +106,12 @@ async fn add(app: &TestApp, name: &str, delegation: i64, region: i64, owner: Opt
         code: Set(format!("N {name}")),
         kind: Set(AccountKind::Company),
         name: Set(name.to_owned()),
-        siren: Set(Some("732829320".to_owned())),
-        email: Set(None),
-        phone: Set(None),
+        siren: Set(None),
+        vat_number: Set(None),
+        sector: Set(None),
+        given_name: Set(None),
+        family_name: Set(None),
+        active: Set(true),
         portfolio_owner_id: Set(owner),
         delegation_id: Set(DelegationId(delegation)),
         region_id: Set(RegionId(region)),

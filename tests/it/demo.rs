@@ -37,6 +37,7 @@ async fn the_demonstration_is_whole_and_the_check_notices_what_is_not(backend: B
         "UPDATE orders SET total = total + 1 WHERE id = (SELECT MIN(id) FROM orders)",
         "DELETE FROM work_item WHERE id = (SELECT MIN(id) FROM work_item)",
         "UPDATE number_series SET last = last + 1",
+        "UPDATE site SET siret = '12002701600563' WHERE id = (SELECT MIN(id) FROM site)",
     ];
     for broken in breaks {
         let before = findings().await.len();

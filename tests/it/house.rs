@@ -80,7 +80,7 @@ async fn rules_and_workflows_know_neither_database_nor_schema() {
         }
     };
     let database = ["sea_orm", "crate::db", "crate::op", "async fn"];
-    for context in ["orders", "budgets"] {
+    for context in ["crm", "opportunities", "orders", "budgets"] {
         for pure in ["rules.rs", "workflow.rs", "outcome.rs", "shares.rs", "draft.rs"] {
             let file = format!("{ROOT}/src/{context}/{pure}");
             if Path::new(&file).exists() {

@@ -8,7 +8,7 @@ use ::entity::{
     platform::event,
     vocabulary::{
         AccountId, AccountKind, ArticleCategory, ArticleId, BudgetYearStatus, DelegationId, EnvelopeId, EnvelopeKind,
-        EventId, Language, LedgerKind, Money, PersonId, RegionId, SiteId,
+        EventId, Language, LedgerKind, Money, PersonId, RegionId, SiteId, SiteKind,
     },
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, EntityTrait, IntoActiveModel};
@@ -28,6 +28,11 @@ pub const TABLES: &[&str] = &[
     "policy_line",
     "policy_version",
     "account",
+    "broker",
+    "site",
+    "contact",
+    "contact_link",
+    "contact_point",
     "article",
     "budget_year",
     "envelope",
@@ -188,8 +193,11 @@ async fn accounts(db: &DatabaseConnection) {
             delegation_id: Set(DelegationId(delegation)),
             region_id: Set(RegionId(region)),
             siren: Set(None),
-            email: Set(None),
-            phone: Set(None),
+            vat_number: Set(None),
+            sector: Set(None),
+            given_name: Set(None),
+            family_name: Set(None),
+            active: Set(true),
             created_at: Set(monday()),
             version: Set(1),
             ..Default::default()
@@ -204,12 +212,16 @@ async fn accounts(db: &DatabaseConnection) {
         broker::Entity::insert(row).exec_without_returning(db).await.expect("a broker");
         let row = site::ActiveModel {
             account_id: Set(id),
+            kind: Set(SiteKind::HeadOffice),
             name: Set(format!("Cabinet {key}, siège")),
             siret: Set(None),
             street: Set("12 rue Neuve".into()),
             postcode: Set("59000".into()),
             city: Set("Lille".into()),
             insee_code: Set(None),
+            country: Set("FR".into()),
+            active: Set(true),
+            version: Set(1),
             ..Default::default()
         };
         site::Entity::insert(row).exec(db).await.expect("a site");

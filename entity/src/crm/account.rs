@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::vocabulary::{AccountId, AccountKind, DelegationId, PersonId, RegionId};
+use crate::vocabulary::{AccountId, AccountKind, DelegationId, PersonId, RegionId, Sector};
 
 /// Accounts: everybody whom orders, deals and invoices point to.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -19,10 +19,16 @@ pub struct Model {
     pub name: String,
     /// SIREN number, nine digits.
     pub siren: Option<String>,
-    /// E-mail address.
-    pub email: Option<String>,
-    /// Telephone number.
-    pub phone: Option<String>,
+    /// VAT number, without blanks.
+    pub vat_number: Option<String>,
+    /// Line of business.
+    pub sector: Option<Sector>,
+    /// A person's given name.
+    pub given_name: Option<String>,
+    /// A person's family name.
+    pub family_name: Option<String>,
+    /// Whether it is still dealt with; another account may take the SIREN number of one that is not.
+    pub active: bool,
     /// Delegate in whose portfolio it is.
     pub portfolio_owner_id: Option<PersonId>,
     /// Delegation that looks after it.

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::vocabulary::{AccountId, SiteId};
+use crate::vocabulary::{AccountId, SiteId, SiteKind};
 
 /// Sites of an account ("implantations").
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -13,6 +13,8 @@ pub struct Model {
     pub id: SiteId,
     /// Account that it belongs to.
     pub account_id: AccountId,
+    /// What it is to its account.
+    pub kind: SiteKind,
     /// Name, such as the commune's.
     pub name: String,
     /// SIRET number, fourteen digits.
@@ -25,6 +27,12 @@ pub struct Model {
     pub city: String,
     /// INSEE code of the commune.
     pub insee_code: Option<String>,
+    /// Country, two letters of ISO 3166-1.
+    pub country: String,
+    /// Whether it is still there.
+    pub active: bool,
+    /// Number of changes, for optimistic locking.
+    pub version: i64,
 }
 
 /// Joins are written where they are needed, in the stores.

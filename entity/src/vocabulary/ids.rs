@@ -39,6 +39,12 @@ ids! {
     AccountId,
     /// Key of an account's site.
     SiteId,
+    /// Key of a contact.
+    ContactId,
+    /// Key of a contact's place in an account.
+    ContactLinkId,
+    /// Key of an e-mail address or a telephone number.
+    ContactPointId,
     /// Key of a catalogue article.
     ArticleId,
     /// Key of a budget envelope.

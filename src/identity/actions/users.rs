@@ -8,7 +8,7 @@ use ::entity::{
 };
 use sea_orm::ActiveValue::Set;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{hashed, permitted, place_of, request, settled, too_short};
 use crate::{
@@ -149,21 +149,6 @@ impl Profile {
     const fn place(&self, owner: Option<PersonId>) -> Place {
         Place { owner, delegation: self.delegation, region: self.region }
     }
-
-    /// What of it is another in a later one: each field with the value before and after.
-    fn difference(&self, later: &Self) -> Result<Value> {
-        let fields = |profile: &Self| match serde_json::to_value(profile) {
-            Ok(Value::Object(fields)) => Ok(fields),
-            Ok(_) => Err(Error::defect("a profile is an object")),
-            Err(error) => Err(Error::Internal(error.into())),
-        };
-        let (before, after) = (fields(self)?, fields(later)?);
-        let differs = |(name, old): (String, Value)| {
-            let new = after.get(&name).cloned().unwrap_or_default();
-            (old != new).then(|| (name, json!({ "before": old, "after": new })))
-        };
-        Ok(Value::Object(before.into_iter().filter_map(differs).collect::<Map<_, _>>()))
-    }
 }
 
 fn each_once(codes: &[String]) -> Vec<String> {
@@ -262,8 +247,7 @@ async fn update(op: &Op, tx: Conn, call: &Call, change: &UserChange, hash: Optio
         refusals.push(Account::LastAdministrator.into());
     }
     unless_refused(refusals)?;
-    let mut event = Event::new("identity.user_updated", about(person.id));
-    event.changes = before.difference(&after)?;
+    let mut event = Event::new("identity.user_updated", about(person.id)).with_difference(&before, &after)?;
     if let (Some(_), Value::Object(changes)) = (hash, &mut event.changes) {
         changes.insert("password".to_owned(), json!(true));
     }

@@ -86,11 +86,8 @@ pub(in crate::opportunities) async fn record_minutes(
     let call = Call::from(input.call.clone());
     bounded("attendees", &input.attendees)?;
     let minutes = words("minutes", input.minutes.as_deref())?;
-    let attendees: Vec<Attendee> = input
-        .attendees
-        .iter()
-        .map(|a| Attendee { person: a.person.0, function: a.function, vote: a.vote })
-        .collect();
+    let attendees: Vec<Attendee> =
+        input.attendees.iter().map(|a| Attendee { person: a.person.0, function: a.function, vote: a.vote }).collect();
     let people = attendees.iter().enumerate().map(|(place, a)| (a.person, at("attendees", place, "person")));
     let told = Told::kind("oppy.minutes_recorded");
     let today = op.today();
@@ -113,11 +110,7 @@ pub(in crate::opportunities) async fn record_decision(
     let mut conditions = Vec::new();
     for condition in &input.conditions {
         let text = paragraph("conditions", &condition.text)?;
-        conditions.push(ConditionWords {
-            text,
-            owner: condition.owner.map(|id| id.0),
-            due_on: condition.due_on,
-        });
+        conditions.push(ConditionWords { text, owner: condition.owner.map(|id| id.0), due_on: condition.due_on });
     }
     let owners = conditions.iter().enumerate().filter_map(|(place, c)| Some((c.owner?, place)));
     let people = owners.map(|(owner, place)| (owner, at("conditions", place, "owner"))).collect::<Vec<_>>();
@@ -222,9 +215,7 @@ pub(in crate::opportunities) async fn set_response_schedule(
     let milestones = milestones(&input.milestones)?;
     let told = Told::kind("oppy.response_scheduled");
     Acting::new("setResponseSchedule", Action::SetResponseSchedule, input.id.0, &call)
-        .perform(op, &input, &told, |at_hand, _| {
-            outcome::response_scheduled(&at_hand.object, milestones.clone())
-        })
+        .perform(op, &input, &told, |at_hand, _| outcome::response_scheduled(&at_hand.object, milestones.clone()))
         .await
 }
 

@@ -3,7 +3,7 @@
 use ::entity::{
     sales::opportunity,
     vocabulary::{
-        ClientAgreement, Contract, DealSheet, ForecastCategory, GoFile, Money, Negotiation, OppyStage, OpportunityId,
+        ClientAgreement, Contract, DealSheet, ForecastCategory, GoFile, Money, Negotiation, OpportunityId, OppyStage,
         People, PersonId, Proposal, Waits,
     },
 };
@@ -23,7 +23,9 @@ use crate::{
     opportunities::{
         NUMBERS,
         error::{Refusal, path},
-        input::{CreateOpportunityInput, FillDealSheetInput, OppyFlagsInput, ReassignOppyInput, UpdateOpportunityInput},
+        input::{
+            CreateOpportunityInput, FillDealSheetInput, OppyFlagsInput, ReassignOppyInput, UpdateOpportunityInput,
+        },
         outcome::{self, Outcome},
         rules, store,
         transition::{begin, settle, signature, take},
@@ -55,13 +57,7 @@ pub(in crate::opportunities) async fn create(op: &Op, input: CreateOpportunityIn
 }
 
 /// For whom a deal is made: a delegate within the permission's reach, oneself where nobody is named.
-async fn owner(
-    op: &Op,
-    conn: &Conn,
-    call: &Call,
-    owner: Option<PersonId>,
-    permission: Permission,
-) -> Result<Delegate> {
+async fn owner(op: &Op, conn: &Conn, call: &Call, owner: Option<PersonId>, permission: Permission) -> Result<Delegate> {
     let holder = match call.on_behalf_of {
         Some(absent) => absent,
         None => op.me()?,

@@ -1,10 +1,13 @@
 //! Moving a deal from stage to stage, stopping it, taking it up again.
 
-use ::entity::vocabulary::{ContractDocument, OppyStage, OpportunityId, Signature};
+use ::entity::{
+    sales::opportunity,
+    vocabulary::{ContractDocument, OpportunityId, OppyStage, Signature},
+};
 
 use super::{Acting, File, line, words};
 use crate::{
-    action::{Call, Request, perform},
+    action::Call,
     app::App,
     error::{Error, Result},
     op::Op,
@@ -16,6 +19,7 @@ use crate::{
         transition::{AtHand, settle},
         workflow::{Action, Deals},
     },
+    record::Versioned,
     refusal::{Done, Stopped},
     transition::{Told, Tracked},
     workflow::Actor,
@@ -112,7 +116,7 @@ pub(in crate::opportunities) async fn wake_up(app: &std::sync::Arc<App>) -> Resu
 async fn wake(op: &Op, id: OpportunityId) -> Done<OpportunityId, Refusal> {
     let conn = op.begin().await?;
     let call = Call::default();
-    let found = Deals::find(&conn, Deals::among(id)).await?.pop().ok_or(Error::NotFound)?;
+    let found = Deals::find(&conn, opportunity::Entity::among([id])).await?.pop().ok_or(Error::NotFound)?;
     let facts = store::facts(op, &conn, std::slice::from_ref(&found)).await?.pop().unwrap_or_default();
     let actor = Actor { person: found.owner_id, name: crate::authz::InNameOf::Self_ };
     let object = Deals::seen(&found, &facts);

@@ -1,0 +1,56 @@
+//! What can be asked about the playbook, and done to it.
+
+use async_graphql::{Context, Object, Result, SimpleObject};
+use chrono::Datelike;
+
+use super::{
+    actions, of_year,
+    types::{Playbook, UpdatePlaybookInput},
+};
+use crate::graphql::payload::{Told, UserError, answer, mutations, op};
+
+mutations! {
+    UpdatePlaybook: common + ["PLAYBOOK_INVALID"],
+}
+
+/// The playbook after a change; as it is now where the change was refused.
+#[derive(SimpleObject)]
+pub struct UpdatePlaybookPayload {
+    /// The rules of that year, as they are now.
+    playbook: Playbook,
+    /// Why nothing was changed.
+    user_errors: Vec<UserError<UpdatePlaybook>>,
+}
+
+/// Questions about the playbook.
+#[derive(Debug, Default)]
+pub struct PlaybookQuery;
+
+#[Object]
+impl PlaybookQuery {
+    /// The rules of the sales process that hold in a year.
+    async fn playbook(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which year; this one where nothing is said.")] year: Option<i32>,
+    ) -> Result<Playbook> {
+        let op = op(ctx);
+        let year = year.unwrap_or_else(|| op.today().year());
+        Ok(Playbook(of_year(&op.conn(), year).await.told(op)?))
+    }
+}
+
+/// Changes to the playbook.
+#[derive(Debug, Default)]
+pub struct PlaybookMutation;
+
+#[Object]
+impl PlaybookMutation {
+    /// Changes the rules of the sales process from a year on.
+    async fn update_playbook(&self, ctx: &Context<'_>, input: UpdatePlaybookInput) -> Result<UpdatePlaybookPayload> {
+        let op = op(ctx);
+        let year = input.year;
+        let (_, user_errors) = answer(op, actions::update(op, input).await)?;
+        Ok(UpdatePlaybookPayload { playbook: Playbook(of_year(&op.conn(), year).await.told(op)?), user_errors })
+    }
+}
