@@ -5,6 +5,7 @@
 
 mod day;
 mod deal;
+mod forecast;
 mod ids;
 mod money;
 mod orders;
@@ -15,6 +16,7 @@ mod sets;
 
 pub use day::Day;
 pub use deal::*;
+pub use forecast::*;
 pub use ids::*;
 pub use money::{Money, MoneyError};
 pub use orders::*;

@@ -18,6 +18,7 @@ mod m0007_seal;
 mod m0008_decision;
 mod m0009_number_series;
 mod m0011_opportunities;
+mod m0012_forecast;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_decision::Migration),
             Box::new(m0009_number_series::Migration),
             Box::new(m0011_opportunities::Migration),
+            Box::new(m0012_forecast::Migration),
         ]
     }
 }
