@@ -30,6 +30,7 @@ pub struct Query(
     crate::administration::AdministrationQuery,
     crate::budgets::BudgetsQuery,
     crate::crm::CrmQuery,
+    crate::forecast::ForecastQuery,
     crate::catalog::CatalogQuery,
     crate::identity::IdentityQuery,
     crate::orders::OrdersQuery,
@@ -42,6 +43,7 @@ pub struct Mutation(
     crate::administration::AdministrationMutation,
     crate::budgets::BudgetsMutation,
     crate::files::FilesMutation,
+    crate::forecast::ForecastMutation,
     crate::identity::IdentityMutation,
     crate::orders::OrdersMutation,
 );
@@ -52,6 +54,7 @@ pub struct Subscription(
     crate::work_queue::WorkQueueSubscription,
     crate::orders::OrdersSubscription,
     crate::budgets::BudgetsSubscription,
+    crate::forecast::ForecastSubscription,
 );
 
 /// The schema that somebody sees.

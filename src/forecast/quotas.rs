@@ -170,8 +170,7 @@ mod tests {
 
     #[test]
     fn p20_a_team_has_its_own_figure_or_the_sum_of_its_people() {
-        let everything =
-            |more: &[Figure]| Quotas::within([&people(), more].concat(), &everywhere(), &Scope::default());
+        let everything = |more: &[Figure]| Quotas::within([&people(), more].concat(), &everywhere(), &Scope::default());
         let plain = everything(&[]);
         assert_eq!(euros(plain.of(Unit::Owner(PersonId(1)))), Some(10));
         assert_eq!(euros(plain.of(DELEGATION)), Some(30));

@@ -1,8 +1,6 @@
 //! What of a deal the forecast can tell apart, how it counts, what it is weighted with (P-21). Pure.
 
-use ::entity::vocabulary::{
-    DelegationId, ForecastCategory, Money, OppyStage, PersonId, Quarter, RegionId, SizeClass,
-};
+use ::entity::vocabulary::{DelegationId, ForecastCategory, Money, OppyStage, PersonId, Quarter, RegionId, SizeClass};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::{Decimal, RoundingStrategy::MidpointAwayFromZero};
 

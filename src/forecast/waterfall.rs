@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use ::entity::vocabulary::{ForecastCategory, Money, OppyStage, OpportunityId, WaterfallKind};
+use ::entity::vocabulary::{ForecastCategory, Money, OpportunityId, OppyStage, WaterfallKind};
 
 use super::rules::{counts_as, is_stopped, plus};
 

@@ -2,7 +2,7 @@
 
 use ::entity::vocabulary::{
     AccountId, ArticleId, AttachmentId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId, LedgerEntryId,
-    OrderId, OrderLineId, PersonId, RegionId, SiteId, UploadId, WorkItemId,
+    OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, QuotaId, RegionId, SiteId, UploadId, WorkItemId,
 };
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -42,7 +42,10 @@ keys! {
     AttachmentId = "Attachment",
     UploadId = "Upload",
     GoodwillId = "GoodwillGesture",
+    OpportunityId = "Opportunity",
+    QuotaId = "Quota",
     WorkItemId = "WorkItem",
+    OppyDocumentId = "OppyDocument",
     EventId = "TimelineEntry",
 }
 

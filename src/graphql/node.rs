@@ -1,7 +1,7 @@
 //! Relay's `node`: any object by its global id, where one may read it.
 
 use ::entity::vocabulary::{
-    AccountId, ArticleId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OrderId, PersonId, RegionId, SiteId,
+    AccountId, ArticleId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OrderId, PersonId, QuotaId, RegionId, SiteId,
     WorkItemId,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
@@ -21,6 +21,7 @@ use crate::{
         types::{Account, Site},
     },
     error::Error,
+    forecast::{self, types::Quota},
     identity::{
         self,
         types::{Delegation, Deputy, Person, Region},
@@ -53,6 +54,8 @@ pub enum Node {
     Envelope(Envelope),
     /// A goodwill gesture towards an insured member.
     GoodwillGesture(GoodwillGesture),
+    /// What a person or a team is to sign in a quarter.
+    Quota(Quota),
     /// Something that waits for the caller.
     WorkItem(WorkItem),
     /// A deputy's mandate.
@@ -105,6 +108,7 @@ async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Optio
         GoodwillId::TYPE => {
             budgets::readable_gesture(op, loaders, GoodwillId(key)).await?.map(|row| GoodwillGesture(row).into())
         }
+        QuotaId::TYPE => forecast::readable(op, loaders, QuotaId(key)).await?.map(|row| Quota(row).into()),
         ArticleId::TYPE => catalog::readable(op, loaders, ArticleId(key)).await?.map(|row| Article(row).into()),
         _ => None,
     })

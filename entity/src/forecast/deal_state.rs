@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::vocabulary::{
-    DealStateId, DelegationId, ForecastCategory, Money, OppyStage, OpportunityId, PersonId, Quarter, RegionId,
+    DealStateId, DelegationId, ForecastCategory, Money, OpportunityId, OppyStage, PersonId, Quarter, RegionId,
     SizeClass,
 };
 
