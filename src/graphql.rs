@@ -30,6 +30,7 @@ pub struct Query(
     crate::administration::AdministrationQuery,
     crate::budgets::BudgetsQuery,
     crate::crm::CrmQuery,
+    crate::forecast::ForecastQuery,
     crate::catalog::CatalogQuery,
     crate::identity::IdentityQuery,
     crate::opportunities::OpportunitiesQuery,
@@ -45,6 +46,7 @@ pub struct Mutation(
     crate::budgets::BudgetsMutation,
     crate::crm::CrmMutation,
     crate::files::FilesMutation,
+    crate::forecast::ForecastMutation,
     crate::identity::IdentityMutation,
     crate::opportunities::OpportunitiesMutation,
     crate::orders::OrdersMutation,
@@ -57,6 +59,7 @@ pub struct Subscription(
     crate::work_queue::WorkQueueSubscription,
     crate::orders::OrdersSubscription,
     crate::budgets::BudgetsSubscription,
+    crate::forecast::ForecastSubscription,
 );
 
 /// The schema that somebody sees.

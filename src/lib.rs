@@ -1,7 +1,7 @@
 //! Sésame: the back office of a French sales network, served as one role-aware GraphQL API.
 //!
 //! ```text
-//!   cli ─▶ app ─▶ http ─▶ graphql ─▶ the contexts: orders · budgets · work_queue · identity · crm · catalog
+//!   cli ─▶ app ─▶ http ─▶ graphql ─▶ the contexts: orders · forecast · budgets · work_queue · identity · crm · catalog
 //!                                       each: mutation ─▶ actions ─▶ store, workflow, rules
 //!   those with a workflow on:  workflow · transition · record · numbering
 //!   all of them stand on:  op · action · version · authz · outbox · db · refusal · error · i18n · calendar · clock
@@ -32,6 +32,7 @@ pub mod db;
 pub mod demo;
 pub mod error;
 pub mod files;
+pub mod forecast;
 pub mod graphql;
 pub mod http;
 pub mod i18n;

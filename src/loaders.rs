@@ -26,8 +26,11 @@ use ::entity::{
     budgets::{envelope, goodwill},
     catalog::article,
     crm::{account, contact, site},
+    forecast::quota,
     identity::{delegation, person, region, role},
-    vocabulary::{AccountId, ArticleId, ContactId, DelegationId, EnvelopeId, GoodwillId, PersonId, RegionId, SiteId},
+    vocabulary::{
+        AccountId, ArticleId, ContactId, DelegationId, EnvelopeId, GoodwillId, PersonId, QuotaId, RegionId, SiteId,
+    },
 };
 use async_graphql::{Context, dataloader::Loader};
 use futures_util::{
@@ -42,7 +45,7 @@ use tokio::task::coop::has_budget_remaining;
 use crate::{
     budgets, catalog, crm,
     error::{Error, Result},
-    identity,
+    forecast, identity,
     op::Op,
 };
 
@@ -365,6 +368,7 @@ by_key! {
     ArticleId => article::Model, catalog::store::articles;
     EnvelopeId => envelope::Model, budgets::store::envelopes_by_key;
     GoodwillId => goodwill::Model, budgets::store::gestures_by_key;
+    QuotaId => quota::Model, forecast::store::quotas_by_key;
 }
 
 #[cfg(test)]

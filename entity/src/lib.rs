@@ -10,6 +10,7 @@ pub mod vocabulary;
 pub mod identity {
     pub mod delegation;
     pub mod deputy;
+    pub mod former_place;
     pub mod person;
     pub mod person_role;
     pub mod refresh_token;
@@ -55,6 +56,13 @@ pub mod sales {
     pub mod opportunity;
     pub mod oppy_document;
     pub mod playbook;
+}
+
+/// The sales forecast: the history of the deals' states, and the quotas.
+pub mod forecast {
+    pub mod deal_state;
+    pub mod quota;
+    pub mod quota_figure;
 }
 
 /// What serves every context: policy, queues, events, stored answers.

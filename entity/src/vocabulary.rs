@@ -6,6 +6,7 @@
 mod crm;
 mod day;
 mod deal;
+mod forecast;
 mod ids;
 mod money;
 mod orders;
@@ -17,6 +18,7 @@ mod sets;
 pub use crm::*;
 pub use day::Day;
 pub use deal::*;
+pub use forecast::*;
 pub use ids::*;
 pub use money::{Money, MoneyError};
 pub use orders::*;

@@ -19,6 +19,7 @@ mod m0008_decision;
 mod m0009_number_series;
 mod m0010_crm;
 mod m0011_opportunities;
+mod m0012_forecast;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_number_series::Migration),
             Box::new(m0010_crm::Migration),
             Box::new(m0011_opportunities::Migration),
+            Box::new(m0012_forecast::Migration),
         ]
     }
 }

@@ -287,6 +287,10 @@ permissions! {
     ReadPlaybook = "playbook",
     /// Change the rules of the sales process.
     UpdatePlaybook = "updatePlaybook",
+    /// Read the forecast: board, waterfall, analytics and quotas.
+    ReadForecast = "readForecast",
+    /// Set what a person or a team is to sign in a quarter.
+    SetQuota = "setQuota",
 }
 
 impl Permission {

@@ -31,6 +31,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("SPLIT_MINIMUM", "What remains would not let the other families reach their minimum."),
     ("BUDGET_DEFICIT", "The envelope would fall below zero."),
     ("RR_BUDGET_DEFICIT", "The regional manager's envelope would fall below zero."),
+    ("NOT_A_DELEGATE", "Only an active delegate, who owns deals, has a quota of their own."),
     ("SUBMISSION_CLOSED", "The year's closing date for submissions has passed."),
     ("YEAR_NOT_OPEN", "The budget year has not begun or is not open."),
     ("YEAR_CLOSED", "The budget year is closed."),

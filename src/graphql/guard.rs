@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use ::entity::vocabulary::{Day, Money};
+use ::entity::vocabulary::{Day, Money, Quarter};
 use async_graphql::{
     ContainerType, Context, ContextSelectionSet, InputType, ObjectType, OutputType, Positioned, Response, ServerError,
     ServerResult, SubscriptionType, TypeDirective, Value,
@@ -124,6 +124,7 @@ fn validate_scalars(registry: &mut Registry) {
     validate::<Day>(registry);
     validate::<DateTime<Utc>>(registry);
     validate::<Money>(registry);
+    validate::<Quarter>(registry);
     validate::<Email>(registry);
     validate::<Percent>(registry);
     validate::<Siren>(registry);

@@ -2,7 +2,7 @@
 
 use ::entity::vocabulary::{
     AccountId, ArticleId, AttachmentId, ContactId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId,
-    LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, RegionId, SiteId, UploadId,
+    LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, QuotaId, RegionId, SiteId, UploadId,
     WorkItemId,
 };
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
@@ -44,8 +44,9 @@ keys! {
     AttachmentId = "Attachment",
     UploadId = "Upload",
     GoodwillId = "GoodwillGesture",
-    WorkItemId = "WorkItem",
     OpportunityId = "Opportunity",
+    QuotaId = "Quota",
+    WorkItemId = "WorkItem",
     OppyDocumentId = "OppyDocument",
     EventId = "TimelineEntry",
 }

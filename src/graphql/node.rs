@@ -2,7 +2,7 @@
 
 use ::entity::vocabulary::{
     AccountId, ArticleId, ContactId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OpportunityId, OrderId, PersonId,
-    RegionId, SiteId, WorkItemId,
+    QuotaId, RegionId, SiteId, WorkItemId,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 
@@ -21,6 +21,7 @@ use crate::{
         types::{Account, Contact, Site},
     },
     error::Error,
+    forecast::{self, types::Quota},
     identity::{
         self,
         types::{Delegation, Deputy, Person, Region},
@@ -58,6 +59,8 @@ pub enum Node {
     Envelope(Envelope),
     /// A goodwill gesture towards an insured member.
     GoodwillGesture(GoodwillGesture),
+    /// What a person or a team is to sign in a quarter.
+    Quota(Quota),
     /// Something that waits for the caller.
     WorkItem(WorkItem),
     /// A deputy's mandate.
@@ -114,6 +117,7 @@ async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Optio
         GoodwillId::TYPE => {
             budgets::readable_gesture(op, loaders, GoodwillId(key)).await?.map(|row| GoodwillGesture(row).into())
         }
+        QuotaId::TYPE => forecast::readable(op, loaders, QuotaId(key)).await?.map(|row| Quota(row).into()),
         ArticleId::TYPE => catalog::readable(op, loaders, ArticleId(key)).await?.map(|row| Article(row).into()),
         _ => None,
     })

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{
-    identity::{delegation, deputy, person, person_role, refresh_token, region, role, session},
+    identity::{delegation, deputy, former_place, person, person_role, refresh_token, region, role, session},
     vocabulary::{DelegationId, DeputyId, PersonId, RegionId, SessionId},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,11 +12,11 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, ExprTrait, Query},
+    sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 
 use crate::{
-    authz::{Person, Reach},
+    authz::{Person, Place, Reach},
     db::Conn,
 };
 
@@ -272,6 +272,47 @@ pub async fn update_person(conn: &impl ConnectionTrait, row: person::Model) -> R
         .exec(conn)
         .await?;
     Ok(written.rows_affected == 1)
+}
+
+/// Keeps in mind where somebody worked until they moved; what was so for no moment at all is not kept.
+pub async fn insert_former_place(
+    conn: &impl ConnectionTrait,
+    person: &person::Model,
+    until: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let row = former_place::ActiveModel {
+        person_id: Set(person.id),
+        until_at: Set(until),
+        delegation_id: Set(person.delegation_id),
+        region_id: Set(person.region_id),
+    };
+    let key = [former_place::Column::PersonId, former_place::Column::UntilAt];
+    former_place::Entity::insert(row)
+        .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
+        .exec_without_returning(conn)
+        .await
+        .map(drop)
+}
+
+/// Where people work, or worked just before a moment.
+pub async fn places(
+    conn: &impl ConnectionTrait,
+    ids: &[PersonId],
+    as_of: Option<DateTime<Utc>>,
+) -> Result<HashMap<PersonId, Place>, DbErr> {
+    let present = people(conn, ids).await?.into_iter().map(|p| (p.id, p.delegation_id, p.region_id));
+    let place = |(owner, delegation, region)| (owner, Place { owner: Some(owner), delegation, region });
+    let mut places: HashMap<PersonId, Place> = present.map(place).collect();
+    let Some(as_of) = as_of else { return Ok(places) };
+    let former = former_place::Entity::find()
+        .filter(former_place::Column::PersonId.is_in(ids.iter().copied()))
+        .filter(former_place::Column::UntilAt.gte(as_of))
+        .order_by_desc(former_place::Column::UntilAt)
+        .all(conn)
+        .await?;
+    // The earliest comes last, and is the one that held then.
+    places.extend(former.into_iter().map(|f| place((f.person_id, f.delegation_id, f.region_id))));
+    Ok(places)
 }
 
 /// Gives a person exactly these roles.

@@ -19,7 +19,7 @@ use crate::{
     authz::{Permission, Reach},
     db::{Conn, Lock},
     error::Result,
-    //FORECAST forecast::{self, Standing},
+    forecast::{self, Standing},
     op::Op,
     record::Versioned,
     refusal::Done,
@@ -139,7 +139,7 @@ pub(super) async fn settle(
 ) -> Done<OpportunityId, Refusal> {
     let after = derived(opportunity::Model { active_at: op.now, ..after }, &at_hand.facts);
     let after = transition::settle(op, conn, call, at_hand, after, told, Vec::new()).await?;
-    //FORECAST forecast::record(conn, after.id, Some(&standing(&at_hand.stored)), &standing(&after), op.now).await?;
+    forecast::record(conn, after.id, Some(&standing(&at_hand.stored)), &standing(&after), op.now).await?;
     Ok(after.id)
 }
 
@@ -154,7 +154,7 @@ pub(super) async fn begin(
 ) -> Done<OpportunityId, Refusal> {
     let deal = store::insert(conn, derived(deal, facts)).await?;
     transition::begin::<Deals>(op, conn, call, &deal, told).await?;
-    //FORECAST forecast::record(conn, deal.id, None, &standing(&deal), op.now).await?;
+    forecast::record(conn, deal.id, None, &standing(&deal), op.now).await?;
     Ok(deal.id)
 }
 
@@ -176,6 +176,24 @@ fn discount_waits_for(deal: &opportunity::Model, facts: &Facts) -> Option<Discou
     let level = rules::agreement_due(deal, &facts.playbook).filter(|_| deal.stage == OppyStage::Negotiation)?;
     let nobody = rules::nobody_left(&facts.deciders.managers, &rules::barred_from_discount(deal));
     Some(if nobody { DiscountLevel::Director } else { level })
+}
+
+/// What the forecast has to know of a deal.
+#[must_use]
+pub fn standing(deal: &opportunity::Model) -> Standing {
+    Standing {
+        stage: deal.stage,
+        category: deal.category,
+        amount: deal.amount.unwrap_or_default(),
+        signing_day: deal.signing_on,
+        owner: deal.owner_id,
+        delegation: deal.delegation_id,
+        region: deal.region_id,
+        size: deal.size_class,
+        sector: deal.sector.clone(),
+        reason: deal.stop.as_ref().filter(|_| !deal.stage.is_open()).map(|stop| stop.reason.clone()),
+        committed_by: deal.committed_by_id,
+    }
 }
 
 /// Who acts, for whom, now.

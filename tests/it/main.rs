@@ -10,6 +10,7 @@ mod excessive;
 mod faults;
 mod feeds;
 mod files;
+mod forecast;
 mod gaps;
 mod harness;
 mod house;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         faults::trials(),
         feeds::trials(),
         files::trials(),
+        forecast::trials(),
         gaps::trials(),
         house::trials(),
         http::trials(),

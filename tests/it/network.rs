@@ -43,6 +43,10 @@ pub const TABLES: &[&str] = &[
     "order_result",
     "number_series",
     "attachment",
+    "deal_state",
+    "quota",
+    "quota_figure",
+    "former_place",
     "work_item",
     "event",
 ];

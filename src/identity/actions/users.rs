@@ -276,6 +276,9 @@ async fn write(
 ) -> Done<(), Refusal> {
     let Profile { email, given_name, family_name, code, roles: _, delegation, region, language } = profile.clone();
     let (id, version) = (before.id, before.version);
+    if (before.delegation_id, before.region_id) != (delegation, region) {
+        store::insert_former_place(tx, &before, op.now).await?;
+    }
     let after = person::Model {
         email,
         given_name,
