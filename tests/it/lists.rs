@@ -126,7 +126,7 @@ async fn k20_statements_follow_depth_and_not_rows(backend: Backend) {
         }
     }
     assert!(longest.len() >= 8, "{longest:?}");
-    for list in ["orders", "accounts", "articles"] {
+    for list in ["orders", "accounts", "articles", "contacts"] {
         assert!(longest[list] >= 40, "too few rows to tell: {longest:?}");
     }
 }
