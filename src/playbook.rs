@@ -2,10 +2,12 @@
 //! kept per year. The rules of a year hold until a later one has its own.
 
 mod actions;
-mod graphql;
+mod mutation;
+mod query;
 mod types;
 
-pub use graphql::{PlaybookMutation, PlaybookQuery};
+pub use mutation::PlaybookMutation;
+pub use query::PlaybookQuery;
 
 use ::entity::{
     sales::playbook,

@@ -112,8 +112,14 @@ fn prune(registry: &mut Registry) {
     forget_empty_roots(registry);
     forget_directives(registry);
     validate_scalars(registry);
-    if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut("DateTime") {
-        *description = Some("A moment in RFC 3339 with its offset, such as \"2026-07-14T09:30:00+02:00\".".to_owned());
+    describe(registry, "DateTime", "A moment in RFC 3339 with its offset, such as \"2026-07-14T09:30:00+02:00\".");
+    describe(registry, "Decimal", "A decimal number, as a string such as \"1.2500\".");
+}
+
+/// Describes a scalar of the library's.
+fn describe(registry: &mut Registry, scalar: &str, text: &str) {
+    if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut(scalar) {
+        *description = Some(text.to_owned());
     }
 }
 

@@ -18,6 +18,7 @@ mod http;
 mod identity;
 mod lists;
 mod network;
+mod opportunities;
 mod orders;
 mod postgres;
 mod process;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         http::trials(),
         identity::trials(),
         lists::trials(),
+        opportunities::trials(),
         orders::trials(),
         process::trials(),
         socket::trials(),

@@ -1,4 +1,4 @@
-//! A small network for the tests: two regions, three delegations, ten people, a few brokers and articles.
+//! A small network for the tests: two regions, three delegations, eleven people, a few brokers and articles.
 
 use ::entity::{
     budgets::{budget_year, envelope, ledger_entry},
@@ -43,6 +43,9 @@ pub const TABLES: &[&str] = &[
     "order_result",
     "number_series",
     "attachment",
+    "opportunity",
+    "oppy_document",
+    "playbook",
     "deal_state",
     "quota",
     "quota_figure",
@@ -63,6 +66,7 @@ pub const PEOPLE: &[(&str, &str, Option<i64>, Option<i64>)] = &[
     ("sales-admin", "SALES_ADMIN", None, None),
     ("director", "DIRECTOR", None, None),
     ("platform-admin", "PLATFORM_ADMIN", None, None),
+    ("engagement", "ENGAGEMENT_MANAGER", None, None),
 ];
 
 /// The key of somebody.

@@ -1,7 +1,6 @@
-//! What can be asked about the playbook, and done to it.
+//! What can be done to the playbook.
 
 use async_graphql::{Context, Object, Result, SimpleObject};
-use chrono::Datelike;
 
 use super::{
     actions, of_year,
@@ -20,24 +19,6 @@ pub struct UpdatePlaybookPayload {
     playbook: Playbook,
     /// Why nothing was changed.
     user_errors: Vec<UserError<UpdatePlaybook>>,
-}
-
-/// Questions about the playbook.
-#[derive(Debug, Default)]
-pub struct PlaybookQuery;
-
-#[Object]
-impl PlaybookQuery {
-    /// The rules of the sales process that hold in a year.
-    async fn playbook(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which year; this one where nothing is said.")] year: Option<i32>,
-    ) -> Result<Playbook> {
-        let op = op(ctx);
-        let year = year.unwrap_or_else(|| op.today().year());
-        Ok(Playbook(of_year(&op.conn(), year).await.told(op)?))
-    }
 }
 
 /// Changes to the playbook.
