@@ -112,8 +112,19 @@ fn prune(registry: &mut Registry) {
     forget_empty_roots(registry);
     forget_directives(registry);
     validate_scalars(registry);
-    if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut("DateTime") {
-        *description = Some("A moment in RFC 3339 with its offset, such as \"2026-07-14T09:30:00+02:00\".".to_owned());
+    describe_scalars(registry);
+}
+
+/// The library's own scalars, in words of ours.
+fn describe_scalars(registry: &mut Registry) {
+    let words = [
+        ("DateTime", "A moment in RFC 3339 with its offset, such as \"2026-07-14T09:30:00+02:00\"."),
+        ("Decimal", "An exact decimal number, as a string: \"1.2500\"."),
+    ];
+    for (name, meaning) in words {
+        if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut(name) {
+            *description = Some(meaning.to_owned());
+        }
     }
 }
 
