@@ -226,6 +226,7 @@ fn item(order: &order::Model) -> work_item::ActiveModel {
         kind: Set(WorkKind::RrValidation),
         order_id: Set(Some(order.id)),
         goodwill_id: Set(None),
+        opportunity_id: Set(None),
         owner_id: Set(order.owner_id),
         involved: Set(order.involved.clone()),
         delegation_id: Set(order.delegation_id),

@@ -13,6 +13,8 @@ use std::process::ExitCode;
 #[cfg(target_os = "linux")]
 mod bare;
 #[cfg(target_os = "linux")]
+mod board;
+#[cfg(target_os = "linux")]
 mod child;
 #[cfg(target_os = "linux")]
 mod client;
@@ -50,7 +52,13 @@ mod start;
 
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
-    if sockets::is_asked() { sockets::main() } else { script::main() }
+    if sockets::is_asked() {
+        sockets::main()
+    } else if board::is_asked() {
+        board::main()
+    } else {
+        script::main()
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

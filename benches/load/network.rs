@@ -68,7 +68,11 @@ pub async fn prepare(folder: &Path, database_url: &str, size: Size) -> Outcome<P
     Ok(People { managers, promotion })
 }
 
-async fn sign_in(app: &Arc<App>, email: &str) -> Outcome<Person> {
+/// Signs somebody in.
+///
+/// # Errors
+/// When nobody has the address.
+pub async fn sign_in(app: &Arc<App>, email: &str) -> Outcome<Person> {
     let op = Op::new(Arc::clone(app), None, Language::En, "load".to_owned());
     let token = identity::open_token(&op, email, 1).await?.token;
     let found = identity::store::person_by_email(&op.conn(), email).await?.ok_or("nobody has the address")?;

@@ -13,6 +13,7 @@ CREATE TABLE opportunity (
     subject TEXT NOT NULL,
     account_id BIGINT NOT NULL REFERENCES account (id),
     sector TEXT,
+    contacts {json} NOT NULL,
     owner_id BIGINT NOT NULL REFERENCES person (id),
     author_id BIGINT NOT NULL REFERENCES person (id),
     authored_for_id BIGINT REFERENCES person (id),

@@ -89,7 +89,10 @@ pub(super) async fn links_of_contacts(
 
 /// The places of contacts in some accounts, present and past: the first contact first, then in the order in
 /// which they came.
-pub(super) async fn links_of_accounts(
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn links_of_accounts(
     conn: &impl ConnectionTrait,
     ids: &[AccountId],
 ) -> Result<Vec<contact_link::Model>, DbErr> {

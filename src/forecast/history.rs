@@ -2,7 +2,7 @@
 
 use ::entity::{
     forecast::deal_state,
-    vocabulary::{OpportunityId, PersonId},
+    vocabulary::{OpportunityId, OppyStage},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -11,7 +11,7 @@ use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
 };
 
-use super::rules::{Earlier, Standing, Step, Track, counts_as, step};
+use super::rules::{Earlier, Standing, Step, Track, counts_as, is_stopped, step};
 use crate::{db::Conn, error::Result};
 
 /// Notes how a deal stands from a moment on, in the transaction that brought it there. Where nothing changed
@@ -65,7 +65,6 @@ fn row(opportunity: OpportunityId, after: &Standing, step: &Step, at: DateTime<U
         committed_by,
     } = after.clone();
     let Step { track: Track { passed, way_stage, spent_before, ended_at }, entered, left, slipped_from } = *step;
-    let committed_by: Option<PersonId> = committed_by;
     deal_state::ActiveModel {
         id: NotSet,
         opportunity_id: Set(opportunity),
@@ -82,7 +81,8 @@ fn row(opportunity: OpportunityId, after: &Standing, step: &Step, at: DateTime<U
         region_id: Set(region),
         size_class: Set(size),
         sector: Set(sector),
-        reason: Set(reason),
+        // Of a stop alone: a deal that was reopened and signed may still know why it was once stopped.
+        reason: Set(reason.filter(|_| is_stopped(stage) || stage == OppyStage::OnHold)),
         committed_by_id: Set(committed_by),
         passed: Set(passed),
         way_stage: Set(way_stage),

@@ -30,6 +30,7 @@ use crate::{
     },
     identity::types::{Delegation, Person, Region},
     loaders::Loaders,
+    opportunities::{self, types::Opportunity},
 };
 
 /// Which part of the company is looked at; all that is given holds together.
@@ -394,6 +395,12 @@ impl WaterfallRow {
         global(self.0.change.opportunity)
     }
 
+    /// The deal, as it is now, where the caller may read it.
+    async fn opportunity(&self, ctx: &Context<'_>) -> Result<Option<Opportunity>> {
+        let deal = opportunities::Readable(self.0.change.opportunity);
+        Ok(Loaders::of(ctx).find(deal).await.told(op(ctx))?.map(Opportunity))
+    }
+
     /// How the deal stood on the first day; none where it did not exist or was not the caller's to see.
     async fn before(&self) -> Option<DealState> {
         self.0.before.clone().map(DealState)
@@ -692,6 +699,12 @@ impl SlippedDate {
     /// Global id of the deal, for `node`.
     async fn opportunity_id(&self) -> ID {
         global(self.0.opportunity_id)
+    }
+
+    /// The deal, as it is now, where the caller may read it.
+    async fn opportunity(&self, ctx: &Context<'_>) -> Result<Option<Opportunity>> {
+        let deal = opportunities::Readable(self.0.opportunity_id);
+        Ok(Loaders::of(ctx).find(deal).await.told(op(ctx))?.map(Opportunity))
     }
 
     /// When it was put off.

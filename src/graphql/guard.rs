@@ -112,14 +112,19 @@ fn prune(registry: &mut Registry) {
     forget_empty_roots(registry);
     forget_directives(registry);
     validate_scalars(registry);
-    describe(registry, "DateTime", "A moment in RFC 3339 with its offset, such as \"2026-07-14T09:30:00+02:00\".");
-    describe(registry, "Decimal", "A decimal number, as a string such as \"1.2500\".");
+    describe_scalars(registry);
 }
 
-/// Describes a scalar of the library's.
-fn describe(registry: &mut Registry, scalar: &str, text: &str) {
-    if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut(scalar) {
-        *description = Some(text.to_owned());
+/// The library's own scalars, in words of ours.
+fn describe_scalars(registry: &mut Registry) {
+    let words = [
+        ("DateTime", "A moment in RFC 3339 with its offset, such as \"2026-07-14T09:30:00+02:00\"."),
+        ("Decimal", "An exact decimal number, as a string: \"1.2500\"."),
+    ];
+    for (name, meaning) in words {
+        if let Some(MetaType::Scalar { description, .. }) = registry.types.get_mut(name) {
+            *description = Some(meaning.to_owned());
+        }
     }
 }
 

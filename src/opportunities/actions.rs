@@ -9,7 +9,9 @@ mod stages;
 
 use ::entity::{
     sales::opportunity,
-    vocabulary::{ContractDocument, OpportunityId, OppyDocumentId, PersonId, Signature, UploadId},
+    vocabulary::{
+        AccountId, ContactId, ContractDocument, OpportunityId, OppyDocumentId, PersonId, Signature, UploadId,
+    },
 };
 
 pub(super) use self::{
@@ -35,6 +37,7 @@ use super::{
 };
 use crate::{
     action::{Call, Request, perform},
+    crm,
     db::Conn,
     error::{Error, Result},
     files, identity, input,
@@ -58,6 +61,8 @@ struct Acting<'a> {
     call: &'a Call,
     /// People who are named in the input, each with where: they have to be active.
     people: Vec<(PersonId, Path)>,
+    /// Contacts who are named in the input, each with where: they have to be the client's.
+    contacts: Vec<(ContactId, Path)>,
     /// A file that comes with it, what it is, and where the deal keeps its key.
     file: Option<File>,
 }
@@ -72,11 +77,15 @@ struct File {
 
 impl<'a> Acting<'a> {
     fn new(mutation: &'static str, action: Action, id: OpportunityId, call: &'a Call) -> Self {
-        Self { mutation, action, id, call, people: Vec::new(), file: None }
+        Self { mutation, action, id, call, people: Vec::new(), contacts: Vec::new(), file: None }
     }
 
     fn naming(self, people: impl IntoIterator<Item = (PersonId, Path)>) -> Self {
         Self { people: people.into_iter().collect(), ..self }
+    }
+
+    fn naming_contacts(self, contacts: Vec<(ContactId, Path)>) -> Self {
+        Self { contacts, ..self }
     }
 
     fn with_file(self, file: Option<File>) -> Self {
@@ -100,6 +109,7 @@ impl<'a> Acting<'a> {
             let outcome = change(&at_hand, &by);
             let mut wrong = outcome.as_ref().err().cloned().unwrap_or_default();
             wrong.extend(unknown_people(&conn, &self.people).await?);
+            wrong.extend(foreign_contacts(&conn, at_hand.stored.account_id, &self.contacts).await?);
             at_hand.judge(op, self.action, wrong)?;
             let mut after = outcome.map_err(crate::refusal::Stopped::Refused)?;
             let told = self.attached(op, &conn, &mut after, told.clone()).await?;
@@ -128,6 +138,16 @@ async fn unknown_people(conn: &Conn, named: &[(PersonId, Path)]) -> Result<Vec<R
     let active: Vec<PersonId> = active.map(|person| person.id).collect();
     let unknown = named.iter().filter(|(person, _)| !active.contains(person));
     Ok(unknown.map(|(_, field)| Refusal::PersonNotAble { field: field.clone() }).collect())
+}
+
+/// Those of some named contacts who are none of the client's.
+async fn foreign_contacts(conn: &Conn, client: AccountId, named: &[(ContactId, Path)]) -> Result<Vec<Refusal>> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let links = crm::store::links_of_accounts(conn, &[client]).await?;
+    let foreign = named.iter().filter(|(contact, _)| !links.iter().any(|link| link.contact_id == *contact));
+    Ok(foreign.map(|(_, field)| Refusal::PersonNotAble { field: field.clone() }).collect())
 }
 
 /// A text of one line; empty where nothing is left of it.

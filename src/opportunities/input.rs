@@ -1,8 +1,9 @@
 //! What the mutations on deals are called with.
 
 use ::entity::vocabulary::{
-    AccountId, CommitteeFunction, CommitteeKind, CommitteeVote, ContractDocument, Day, Deliverable, ForecastCategory,
-    GoDecision, Money, NegotiationKind, OpportunityId, OppyDocumentId, OppyStage, PersonId, Team, UploadId,
+    AccountId, CommitteeFunction, CommitteeKind, CommitteeVote, ContactId, ContractDocument, Day, DecisionPart,
+    Deliverable, ForecastCategory, GoDecision, Money, NegotiationKind, OpportunityId, OppyDocumentId, OppyStage,
+    PersonId, Team, UploadId,
 };
 use async_graphql::{InputObject, MaybeUndefined};
 
@@ -25,6 +26,15 @@ pub struct OppyFlagsInput {
     pub out_of_standard: Option<bool>,
 }
 
+/// A contact of the client's with their part in the decision.
+#[derive(Clone, Debug, InputObject)]
+pub struct DecisionContactInput {
+    /// Who: a contact of the deal's account.
+    pub contact: IdOf<ContactId>,
+    /// Their part.
+    pub part: DecisionPart,
+}
+
 /// A new deal.
 #[derive(Clone, Debug, InputObject)]
 pub struct CreateOpportunityInput {
@@ -44,6 +54,8 @@ pub struct CreateOpportunityInput {
     pub signing_on: Day,
     /// Its flags.
     pub flags: Option<OppyFlagsInput>,
+    /// Who takes part in the client's decision, all of them.
+    pub contacts: Option<Vec<DecisionContactInput>>,
     #[graphql(flatten)]
     pub call: NewCallInput,
 }
@@ -65,6 +77,8 @@ pub struct UpdateOpportunityInput {
     pub signing_on: Option<Day>,
     /// Its flags.
     pub flags: Option<OppyFlagsInput>,
+    /// Who takes part in the client's decision, all of them.
+    pub contacts: Option<Vec<DecisionContactInput>>,
     /// How it counts in the forecast.
     pub category: Option<ForecastCategory>,
     /// The one uncertainty left of a best case.

@@ -3,13 +3,14 @@
 use ::entity::{
     sales::{opportunity, oppy_document},
     vocabulary::{
-        self as words, CommitteeFunction, CommitteeKind, CommitteeVote, ContractDocument, Day, Deliverable,
-        DiscountLevel, ForecastCategory, GoDecision, GoRoute, Money, NegotiationKind, OppyStage, PersonId, SizeClass,
-        Team,
+        self as words, CommitteeFunction, CommitteeKind, CommitteeVote, ContractDocument, Day, DecisionPart,
+        Deliverable, DiscountLevel, ForecastCategory, GoDecision, GoRoute, Money, NegotiationKind, OppyStage, PersonId,
+        SizeClass, Team,
     },
 };
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
 
 use super::{
     gates, labels,
@@ -18,7 +19,10 @@ use super::{
     workflow::Deals,
 };
 use crate::{
-    crm::types::Account,
+    crm::{
+        self,
+        types::{Account, Contact},
+    },
     graphql::{
         available::{self, AvailableAction, FactsOf, Offered},
         guard::requires,
@@ -79,6 +83,16 @@ impl Opportunity {
     /// The client.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         Ok(Account(Loaders::of(ctx).one(self.0.account_id).await.told(op(ctx))?))
+    }
+
+    /// Who takes part in the client's decision, as far as the caller may read them.
+    async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<DecisionContact>> {
+        let op = op(ctx);
+        let found = self.0.contacts.0.iter().map(async |one| {
+            let contact = crm::readable_contact(op, Loaders::of(ctx), one.contact).await?;
+            Ok::<_, crate::error::Error>(contact.map(|row| DecisionContact { contact: Contact(row), part: one.part }))
+        });
+        Ok(try_join_all(found).await.told(op)?.into_iter().flatten().collect())
     }
 
     /// Delegate whose deal it is.
@@ -264,6 +278,15 @@ impl Opportunity {
     ) -> Result<Vec<AvailableAction<Deals>>> {
         available::of(ctx, self.0.id, on_behalf_of).await
     }
+}
+
+/// A contact of the client's with their part in the decision.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct DecisionContact {
+    /// Who.
+    contact: Contact,
+    /// Their part.
+    part: DecisionPart,
 }
 
 /// A deal's flags, each of which asks for more than its amount does.

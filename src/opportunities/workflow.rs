@@ -518,3 +518,381 @@ fn wake_up(deal: &opportunity::Model) -> Option<Waiting> {
     let on = deal.wake_up_on.filter(|_| is_woken)?;
     Some(item(WorkKind::WakeUp, deal, &People::default(), calendar::start_of_paris_day(on)))
 }
+
+#[cfg(test)]
+mod tests {
+    use ::entity::sales::oppy_document;
+    use ::entity::vocabulary::{
+        Attendee, ClientAgreement, CommitteeFunction, ContractDocument, Day, DealSheet, Deciders, Deliverable,
+        ForecastCategory, GoDecision, Milestone, Money, NegotiationKind, NonConforming, OpportunityId, OppyDocumentId,
+        Signature, Team,
+    };
+    use chrono::{Days, TimeZone};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        authz::InNameOf,
+        opportunities::{
+            outcome::{self, ConditionWords, Outcome, StopWords},
+            rules::Client,
+            transition::derived,
+        },
+        workflow::{Action as _, at_step},
+    };
+
+    /// People of the sequences, each with what they may do: owner, two managers, assistant, office, director,
+    /// engagement manager.
+    const OWNER: i64 = 1;
+    const MANAGERS: [i64; 2] = [2, 3];
+    const ASSISTANT: i64 = 4;
+    const OFFICE: i64 = 5;
+    const DIRECTOR: i64 = 6;
+    const ENGAGEMENT: i64 = 7;
+
+    fn today() -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 3, 16).expect("a day")
+    }
+
+    fn by(person: i64, day: u64) -> Signature {
+        let at = Utc.with_ymd_and_hms(2026, 3, 16, 9, 0, 0).unwrap() + chrono::TimeDelta::days(day.cast_signed());
+        Signature { by: PersonId(person), on_behalf_of: None, at }
+    }
+
+    fn deal() -> opportunity::Model {
+        let at = by(OWNER, 0).at;
+        opportunity::Model {
+            id: OpportunityId(1),
+            number: "OPP-2026-000001".to_owned(),
+            subject: "A deal".to_owned(),
+            account_id: ::entity::vocabulary::AccountId(1),
+            sector: None,
+            contacts: Default::default(),
+            owner_id: PersonId(OWNER),
+            author_id: PersonId(OWNER),
+            authored_for_id: None,
+            involved: [PersonId(OWNER)].into_iter().collect(),
+            delegation_id: ::entity::vocabulary::DelegationId(1),
+            region_id: ::entity::vocabulary::RegionId(1),
+            engagement_manager_id: None,
+            one_off: None,
+            recurring: None,
+            services: None,
+            amount: None,
+            signing_on: today() + Days::new(90),
+            size_class: None,
+            stage: Identification,
+            stage_since: at,
+            category: ForecastCategory::Pipeline,
+            uncertainty: None,
+            committed_by_id: None,
+            complex: false,
+            special_bid: false,
+            presales_investment: false,
+            out_of_standard: false,
+            committee_requested: false,
+            sheet: DealSheet::default(),
+            go: Default::default(),
+            meeting_kind: None,
+            meeting_on: None,
+            proposal: Default::default(),
+            negotiation: Default::default(),
+            agreement: ClientAgreement::default(),
+            contract: Default::default(),
+            stop: None,
+            wake_up_on: None,
+            deciders: Deciders::default(),
+            waiting: Default::default(),
+            passed: 0,
+            created_at: at,
+            active_at: at,
+            version: 1,
+        }
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            client: Client { siret: true, address: true, sector: true },
+            deciders: Deciders { managers: MANAGERS.map(PersonId).to_vec(), assistants: vec![PersonId(ASSISTANT)] },
+            ..Facts::default()
+        }
+    }
+
+    /// Whether somebody of the sequences holds a permission on the deal.
+    fn holds(person: i64, permission: Permission) -> bool {
+        use Permission as P;
+        let office = matches!(
+            permission,
+            P::AcceptCommitteeRequest
+                | P::DeclineCommitteeRequest
+                | P::PlanCommittee
+                | P::RecordMinutes
+                | P::RecordRestrictedDecision
+                | P::WaiveRestrictedCondition
+        );
+        let directs = matches!(
+            permission,
+            P::DecideGoAsDirector
+                | P::RecordExtendedDecision
+                | P::WaiveExtendedCondition
+                | P::ApproveDiscountAsDirector
+                | P::ApproveAnswerAsDirector
+        );
+        let manages =
+            matches!(permission, P::DecideGoAsRr | P::ApproveDiscountAsRr | P::ApproveAnswerAsRr | P::ReopenOppy);
+        let engages = permission.step() == "engagement";
+        let checks_last = matches!(permission, P::CheckDocumentsSecond | P::AnnulOppy | P::NameOppyChecker);
+        let checks_first = permission == P::CheckDocumentsFirst;
+        let sells = !(office || directs || manages || engages || checks_last || checks_first);
+        match person {
+            OWNER => sells && permission != P::ReassignOppy,
+            2 | 3 => sells || manages,
+            ASSISTANT => (sells && permission != P::AdvanceOppy) || checks_first,
+            OFFICE => office || checks_last,
+            DIRECTOR => directs,
+            _engagement => office || engages,
+        }
+    }
+
+    /// The amounts that sequences set: one for each class, and the thresholds themselves.
+    const AMOUNTS: [i64; 5] = [1_000, 49_999, 50_000, 250_000, 300_000];
+
+    /// What the action makes of the deal, in words that vary with a number.
+    fn tried(action: Action, deal: &opportunity::Model, facts: &Facts, actor: Actor, day: u64, number: u32) -> Outcome {
+        let (by, today) = (by(actor.person.0, day), today() + Days::new(day));
+        let why = Some("because".to_owned());
+        let number_of = number.cast_signed() % 3 + 1;
+        let milestones = vec![Milestone { name: "Step".to_owned(), on: Day(today + Days::new((number % 120).into())) }];
+        let changed = |change: &dyn Fn(&mut opportunity::Model)| {
+            let mut after = deal.clone();
+            change(&mut after);
+            Ok(after)
+        };
+        match action {
+            Action::Update => changed(&|after| {
+                after.one_off = Some(Money::euros(AMOUNTS[number as usize % AMOUNTS.len()]));
+                after.amount = after.one_off;
+                after.special_bid = number % 17 == 0;
+            }),
+            Action::FillDealSheet => changed(&|after| {
+                let text = || "known".to_owned();
+                let (commercial, structural) = (text(), text());
+                let (functional, technical, pitch) = (text(), text(), text());
+                after.sheet = DealSheet { commercial, structural, functional, technical, pitch };
+            }),
+            Action::Advance => {
+                let after = outcome::advanced(deal, None, facts)?;
+                let signs = after.stage == Won && deal.stage != Won;
+                Ok(if signs { outcome::with_round(after, &by) } else { after })
+            }
+            Action::Stop => {
+                let stops = rules::stops(deal.stage);
+                let stage = stops.get(number as usize % stops.len().max(1)).copied().unwrap_or(OppyStage::Lost);
+                let reason = facts.playbook.reasons.iter().find(|r| r.stop == stage).map(|r| r.code.clone());
+                let wake_up_on = Some(Day(today + Days::new(7)));
+                let words = StopWords { reason, comment: why, competitor: None, wake_up_on };
+                outcome::stopped(deal, stage, words, &facts.playbook, &by, today)
+            }
+            Action::Resume => Ok(outcome::resumed(deal)),
+            Action::Reopen => outcome::reopened(deal, why.as_deref()),
+            Action::Annul => outcome::annulled(deal, why, &by),
+            Action::DecideGo => {
+                let decision = if number % 5 == 0 { GoDecision::NoGo } else { GoDecision::Go };
+                outcome::rr_decided(deal, decision, why, &by)
+            }
+            Action::RequestCommittee => outcome::requested(deal, why, &by),
+            Action::AcceptCommitteeRequest => Ok(outcome::request_accepted(deal, &by)),
+            Action::DeclineCommitteeRequest => outcome::request_declined(deal, why, &by),
+            Action::PlanCommittee => {
+                let kind = rules::committee_due(deal, &facts.playbook).unwrap_or(CommitteeKind::Restricted);
+                let dates = super::super::committee::proposed(&facts.playbook, kind, today, 2);
+                let on = dates.get(number as usize % 2).copied().unwrap_or(today);
+                outcome::planned(deal, kind, Day(on), facts, &by, today)
+            }
+            Action::RecordMinutes => {
+                use CommitteeFunction::{Engagement, Presales, Sales};
+                let attendee = |(person, function)| Attendee { person: PersonId(person), function, vote: None };
+                let there = [(OWNER, Sales), (ASSISTANT, Presales), (ENGAGEMENT, Engagement)].map(attendee).to_vec();
+                outcome::minuted(deal, why, there, facts, &by, today)
+            }
+            Action::RecordDecision => {
+                let decision = GoDecision::ALL[number as usize % 4];
+                let owner = Some(PersonId(OWNER));
+                let words = ConditionWords { text: "margin".to_owned(), owner, due_on: Some(Day(today)) };
+                let conditions = if decision == GoDecision::GoWithConditions { vec![words] } else { Vec::new() };
+                outcome::decided(deal, decision, why, conditions, facts, &by, today)
+            }
+            Action::WriteExtendedPitch => outcome::pitched(deal, "pitch".to_owned()),
+            Action::MeetCondition => outcome::condition_met(deal, number_of, |_| true, &by),
+            Action::WaiveCondition => outcome::condition_waived(deal, number_of, why, |_| true, &by),
+            Action::NameResponseTeam => changed(&|after| {
+                let member = ::entity::vocabulary::TeamMember { person: PersonId(ENGAGEMENT), team: Team::Engagement };
+                after.go.response_team = vec![member];
+            }),
+            Action::SetResponseSchedule => outcome::response_scheduled(deal, milestones),
+            Action::RequireTeams => outcome::teams_required(deal, vec![Team::Legal], why.as_deref(), &facts.playbook),
+            Action::SetDeliverable => {
+                let part = Deliverable::ALL[number as usize % Deliverable::ALL.len()];
+                Ok(outcome::deliverable_set(deal, part, number % 7 != 0, None, &by))
+            }
+            Action::RecordSignOff => Ok(outcome::signed_off(deal, Team::Legal, PersonId(OFFICE), &by)),
+            Action::RecordProposalReview => {
+                outcome::reviewed(deal, Day(today), vec![PersonId(OWNER)], None, &by, today)
+            }
+            Action::SendProposal => outcome::sent(deal, Day(today), "client".to_owned(), &by, today),
+            Action::SetNegotiationKind => changed(&|after| after.negotiation.kind = Some(NegotiationKind::Global)),
+            Action::SetDiscount => Ok(outcome::discounted(deal, (number % 25).cast_signed() * 100, &by)),
+            Action::ApproveDiscount => {
+                outcome::discount_judged(deal, number % 3 != 0, why, DiscountLevel::Director, &by)
+            }
+            Action::SetReverseSchedule => outcome::reverse_scheduled(deal, milestones),
+            Action::DraftAnswer => outcome::drafted(deal, "answer".to_owned(), &by),
+            Action::ApproveAnswer => {
+                let is_author = |drafted: &Signature| drafted.by == actor.person;
+                outcome::answer_approved(deal, number_of, is_author, &by)
+            }
+            Action::SendAnswer => outcome::answer_sent(deal, number_of, &by),
+            Action::RecordClientAgreement => {
+                let mut after = outcome::agreed(deal, Some(Day(today)), Some("Anne".to_owned()), today)?;
+                after.agreement.document = Some(OppyDocumentId(99));
+                Ok(after)
+            }
+            Action::AttachContractDocument | Action::Reassign | Action::NameChecker => Ok(deal.clone()),
+            Action::CheckDocuments if number % 3 == 0 => {
+                let named = rules::in_force(facts).next();
+                let refused = named.map(|d| NonConforming { document: d.id, reason: "torn".to_owned() });
+                outcome::non_conforming(deal, refused.into_iter().collect(), facts, &by)
+            }
+            Action::CheckDocuments => outcome::conforming(deal, facts, &by),
+            Action::ResubmitDocuments => Ok(outcome::with_round(deal.clone(), &by)),
+        }
+    }
+
+    fn document(kind: ContractDocument, id: i64) -> oppy_document::Model {
+        oppy_document::Model {
+            id: OppyDocumentId(id),
+            opportunity_id: OpportunityId(1),
+            kind,
+            name: "scan.pdf".to_owned(),
+            content_type: "application/pdf".to_owned(),
+            size: 1,
+            sha256: String::new(),
+            storage_key: String::new(),
+            added_by_id: PersonId(OWNER),
+            added_at: by(OWNER, 0).at,
+            refused_for: None,
+            replaced_at: None,
+        }
+    }
+
+    /// Takes an action as the mutations do: at its step, with every rule; nothing where anything refuses.
+    fn taken(
+        action: Action,
+        deal: &opportunity::Model,
+        facts: &mut Facts,
+        person: i64,
+        day: u64,
+        number: u32,
+    ) -> Option<opportunity::Model> {
+        let actor = Actor { person: PersonId(person), name: InNameOf::Self_ };
+        at_step::<Deals>(action, deal, |permission| holds(person, permission)).ok()?;
+        let after = tried(action, deal, facts, actor, day, number).ok()?;
+        let refused = Deals::blockers(action, deal, facts, actor, today() + Days::new(day));
+        if !refused.is_empty() {
+            return None;
+        }
+        if action == Action::AttachContractDocument {
+            let next = i64::try_from(facts.documents.len()).expect("few") + 100;
+            let kind = ContractDocument::ALL[number as usize % ContractDocument::ALL.len()];
+            for earlier in facts.documents.iter_mut().filter(|document| document.kind == kind) {
+                earlier.replaced_at = Some(by(person, day).at);
+            }
+            facts.documents.push(document(kind, next));
+        }
+        let refused = after.contract.rounds.last().and_then(|round| round.refused.as_ref());
+        for wanting in refused.into_iter().flat_map(|refused| &refused.documents) {
+            let theirs = facts.documents.iter_mut().filter(|document| document.id == wanting.document);
+            theirs.for_each(|document| document.refused_for = Some(wanting.reason.clone()));
+        }
+        Some(derived(after, facts))
+    }
+
+    /// What must be true of a deal that has passed the gates before its stage, whatever led there.
+    fn has_passed(deal: &opportunity::Model, facts: &Facts) -> Result<(), String> {
+        let stage = if deal.stage.is_open() || deal.stage.is_signed() { deal.stage } else { return Ok(()) };
+        let place = OppyStage::WAY.iter().position(|one| *one == stage).unwrap_or_default();
+        let must =
+            |holds: bool, what: &str| if holds { Ok(()) } else { Err(format!("{what} in {stage:?}: {deal:#?}")) };
+        must(place < 1 || !deal.sheet.pitch.is_empty(), "a pitch")?;
+        must(place < 2 || deal.go.gos.iter().any(|go| !go.ended), "a Go")?;
+        must(place < 3 || !deal.proposal.sendings.is_empty(), "a sent proposal")?;
+        let reviewed = |version| deal.proposal.reviews.iter().any(|review| review.version == version);
+        must(deal.proposal.sendings.iter().all(|sent| reviewed(sent.version)), "a review of each sent version")?;
+        must(place < 4 || (deal.agreement.on.is_some() && deal.agreement.signatory.is_some()), "an agreement")?;
+        must(place < 4 || rules::agreement_due(deal, &facts.playbook).is_none(), "an agreed discount")?;
+        must(place < 4 || rules::go_holds(deal, &facts.playbook), "a Go that holds")?;
+        let Some(round) = deal.contract.rounds.last().filter(|_| place == 5) else { return Ok(()) };
+        let (first, second) = (round.first.as_ref().map(|s| s.by), round.second.as_ref().map(|s| s.by));
+        must(first.is_some() && second.is_some() && first != second, "two checks by two persons")?;
+        must(!deal.involved.iter().any(|p| Some(p) == first || Some(p) == second), "checks by others")?;
+        must(rules::documents_missing(deal, facts).is_empty(), "all documents")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(192))]
+
+        /// No sequence of actions reaches a stage without its gate.
+        #[test]
+        fn p15_no_sequence_reaches_a_stage_without_its_gate(
+            steps in prop::collection::vec((0..Action::ALL.len(), 1..8_i64, any::<u32>()), 400..1200)
+        ) {
+            let (mut deal, mut facts) = (deal(), facts());
+            for (day, (action, person, number)) in (0..).zip(steps) {
+                let before = deal.clone();
+                let missing = gates::to_next(&before, &facts);
+                let Some(after) = taken(Action::ALL[action], &before, &mut facts, person, day / 40, number) else {
+                    continue;
+                };
+                let on_the_way = |stage| OppyStage::WAY.iter().position(|one| *one == stage);
+                if let (Some(from), Some(to)) = (on_the_way(before.stage), on_the_way(after.stage)) {
+                    prop_assert!(to <= from + 1, "a stage was skipped");
+                    if to == from + 1 && after.stage != OppyStage::ClosedWon {
+                        prop_assert!(missing.is_empty(), "advanced though missing: {missing:?}");
+                    }
+                    prop_assert!(to >= from, "no way back to an earlier stage");
+                }
+                prop_assert!(before.stage != OppyStage::ClosedWon, "nothing leaves closed won");
+                let passed = has_passed(&after, &facts);
+                prop_assert!(passed.is_ok(), "{}", passed.unwrap_err());
+                let kinds: Vec<_> = after.waiting.0.iter().map(|waiting| waiting.kind).collect();
+                prop_assert!(kinds.iter().all(|kind| kinds.iter().filter(|k| *k == kind).count() == 1));
+                deal = after;
+            }
+        }
+    }
+
+    /// Sequences as above do get somewhere: with everybody willing, to the end.
+    #[test]
+    fn p15_the_sequences_reach_every_stage() {
+        use proptest::{strategy::ValueTree, test_runner::TestRunner};
+        let mut runner = TestRunner::deterministic();
+        let mut reached = std::collections::BTreeSet::new();
+        for _ in 0..40 {
+            let steps = prop::collection::vec((0..Action::ALL.len(), 1..8_i64, any::<u32>()), 4000);
+            let steps = steps.new_tree(&mut runner).expect("steps").current();
+            let (mut deal, mut facts) = (deal(), facts());
+            for (day, (action, person, number)) in (0..).zip(steps) {
+                let action = Action::ALL[action];
+                // Whoever is willing does not stop what goes well.
+                if matches!(action, Action::Stop | Action::Update) && deal.size_class.is_some() {
+                    continue;
+                }
+                if let Some(after) = taken(action, &deal, &mut facts, person, day / 100, number) {
+                    deal = after;
+                    reached.insert(deal.stage);
+                }
+            }
+        }
+        assert!(OppyStage::WAY[1..].iter().all(|stage| reached.contains(stage)), "{reached:?}");
+    }
+}

@@ -24,6 +24,7 @@ mod postgres;
 mod process;
 mod socket;
 mod talk;
+mod walk;
 mod work_queue;
 
 use std::{process::ExitCode, time::Duration};
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         orders::trials(),
         process::trials(),
         socket::trials(),
+        walk::trials(),
         work_queue::trials(),
     ];
     harness::run(all.into_iter().flatten().collect())

@@ -3,8 +3,9 @@
 use sea_orm::entity::prelude::*;
 
 use crate::vocabulary::{
-    AccountId, ClientAgreement, CommitteeKind, Contract, DealSheet, Deciders, DelegationId, ForecastCategory, GoFile,
-    Money, Negotiation, OpportunityId, OppyStage, People, PersonId, Proposal, RegionId, SizeClass, Stop, Waits,
+    AccountId, ClientAgreement, CommitteeKind, Contract, DealSheet, Deciders, DecisionContacts, DelegationId,
+    ForecastCategory, GoFile, Money, Negotiation, OpportunityId, OppyStage, People, PersonId, Proposal, RegionId,
+    SizeClass, Stop, Waits,
 };
 
 /// Deals.
@@ -22,6 +23,8 @@ pub struct Model {
     pub account_id: AccountId,
     /// The client's sector of activity, as its account had it at the last change.
     pub sector: Option<String>,
+    /// Who takes part in the client's decision.
+    pub contacts: DecisionContacts,
     /// Delegate whose deal it is.
     pub owner_id: PersonId,
     /// Who created it.

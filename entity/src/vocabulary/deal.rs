@@ -6,8 +6,9 @@ use sea_orm::FromJsonQueryResult;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommitteeFunction, CommitteeKind, CommitteeVote, Day, Deliverable, DiscountLevel, ForecastCategory, GoDecision,
-    GoRoute, NegotiationKind, OppyDocumentId, OppyStage, PersonId, SizeClass, Team, WorkKind,
+    CommitteeFunction, CommitteeKind, CommitteeVote, ContactId, Day, DecisionPart, Deliverable, DiscountLevel,
+    ForecastCategory, GoDecision, GoRoute, NegotiationKind, OppyDocumentId, OppyStage, PersonId, SizeClass, Team,
+    WorkKind,
 };
 
 /// Who did something, for whom, and when.
@@ -400,4 +401,18 @@ pub struct Waiting {
     pub barred: Vec<PersonId>,
     /// Since when.
     pub since: DateTime<Utc>,
+}
+
+/// Who takes part in the client's decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct DecisionContacts(pub Vec<DecisionContact>);
+
+/// A contact of the client's with their part in the decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionContact {
+    /// Who.
+    pub contact: ContactId,
+    /// Their part.
+    pub part: DecisionPart,
 }

@@ -3,8 +3,8 @@
 use ::entity::{
     sales::opportunity,
     vocabulary::{
-        ClientAgreement, Contract, DealSheet, ForecastCategory, GoFile, Money, Negotiation, OpportunityId, OppyStage,
-        People, PersonId, Proposal, Waits,
+        ClientAgreement, ContactId, Contract, DealSheet, DecisionContact, DecisionContacts, ForecastCategory, GoFile,
+        Money, Negotiation, OpportunityId, OppyStage, People, PersonId, Proposal, Waits,
     },
 };
 use async_graphql::MaybeUndefined;
@@ -22,9 +22,10 @@ use crate::{
     op::Op,
     opportunities::{
         NUMBERS,
-        error::{Refusal, path},
+        error::{Path, Refusal, path},
         input::{
-            CreateOpportunityInput, FillDealSheetInput, OppyFlagsInput, ReassignOppyInput, UpdateOpportunityInput,
+            CreateOpportunityInput, DecisionContactInput, FillDealSheetInput, OppyFlagsInput, ReassignOppyInput,
+            UpdateOpportunityInput,
         },
         outcome::{self, Outcome},
         rules, store,
@@ -39,6 +40,7 @@ use crate::{
 pub(in crate::opportunities) async fn create(op: &Op, input: CreateOpportunityInput) -> Done<OpportunityId, Refusal> {
     let call = Call::from(input.call.clone());
     let subject = line("subject", &input.subject)?;
+    super::bounded("contacts", input.contacts.as_deref().unwrap_or_default())?;
     let request = Request::new("createOpportunity", &call, &input);
     let (call, input, subject) = (&call, &input, &subject);
     perform(op, &request, move |conn| async move {
@@ -47,6 +49,8 @@ pub(in crate::opportunities) async fn create(op: &Op, input: CreateOpportunityIn
         deal.sector = client_sector(op, &conn, call, input.account.0).await?;
         let amounts = priced(&mut deal, input.one_off, input.recurring, input.services);
         let mut wrong: Vec<Refusal> = amounts.err().into_iter().collect();
+        let named = named_contacts(input.contacts.as_deref());
+        wrong.extend(super::foreign_contacts(&conn, deal.account_id, &named).await?);
         wrong.extend(subject.is_empty().then(|| Refusal::TextMissing { field: path(&["subject"]) }));
         unless_refused(wrong)?;
         deal.number = numbering::next(&conn, NUMBERS, op.today().year()).await?;
@@ -96,6 +100,7 @@ fn new_deal(
         subject,
         account_id: input.account.0,
         sector: None,
+        contacts: contacts(input.contacts.as_deref()).unwrap_or_default(),
         owner_id: owner.id,
         author_id: me,
         authored_for_id: call.on_behalf_of,
@@ -140,6 +145,18 @@ fn new_deal(
     Ok(deal)
 }
 
+/// Who takes part in the client's decision, where that is said.
+fn contacts(wanted: Option<&[DecisionContactInput]>) -> Option<DecisionContacts> {
+    let contact = |one: &DecisionContactInput| DecisionContact { contact: one.contact.0, part: one.part };
+    wanted.map(|wanted| DecisionContacts(wanted.iter().map(contact).collect()))
+}
+
+/// The same with where each is named.
+fn named_contacts(wanted: Option<&[DecisionContactInput]>) -> Vec<(ContactId, Path)> {
+    let wanted = wanted.unwrap_or_default().iter().enumerate();
+    wanted.map(|(place, one)| (one.contact.0, super::at("contacts", place, "contact"))).collect()
+}
+
 fn flag(deal: &mut opportunity::Model, flags: &OppyFlagsInput) {
     let OppyFlagsInput { complex, special_bid, presales_investment, out_of_standard } = *flags;
     deal.complex = complex.unwrap_or(deal.complex);
@@ -172,7 +189,9 @@ pub(in crate::opportunities) async fn update(op: &Op, input: UpdateOpportunityIn
     let subject = input.subject.as_deref().map(|text| line("subject", text)).transpose()?;
     let uncertainty = input.uncertainty.as_deref().map(|text| line("uncertainty", text)).transpose()?;
     let told = Told::kind("oppy.updated");
+    super::bounded("contacts", input.contacts.as_deref().unwrap_or_default())?;
     Acting::new("updateOpportunity", Action::Update, input.id.0, &call)
+        .naming_contacts(named_contacts(input.contacts.as_deref()))
         .perform(op, &input, &told, |at_hand, by| {
             let mut after = updated(&at_hand.object, &input)?;
             if let Some(subject) = &subject {
@@ -197,6 +216,7 @@ fn updated(deal: &opportunity::Model, input: &UpdateOpportunityInput) -> Outcome
         amount(&input.services, deal.services),
     );
     priced(&mut after, one_off, recurring, services).map_err(|refusal| vec![refusal])?;
+    after.contacts = contacts(input.contacts.as_deref()).unwrap_or_else(|| deal.contacts.clone());
     after.signing_on = input.signing_on.map_or(deal.signing_on, |day| day.0);
     flag(&mut after, &input.flags.clone().unwrap_or_default());
     Ok(after)
