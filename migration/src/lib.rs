@@ -20,6 +20,7 @@ mod m0009_number_series;
 mod m0010_crm;
 mod m0011_opportunities;
 mod m0012_forecast;
+mod m0013_grants;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_crm::Migration),
             Box::new(m0011_opportunities::Migration),
             Box::new(m0012_forecast::Migration),
+            Box::new(m0013_grants::Migration),
         ]
     }
 }
