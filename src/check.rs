@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod comparisons;
+mod deals;
 mod queue;
 
 pub use budgets::Finding;
@@ -64,6 +65,7 @@ pub async fn run(database: &Database) -> Result<Report> {
         findings.extend(compare(&conn, &comparison).await?);
     }
     findings.extend(queue::check(&conn).await?);
+    findings.extend(deals::check(&conn).await?);
     findings.extend(audit::verify(&conn).await?.map(broken));
     let [orders, entries, events] =
         [count(&conn, "orders").await?, count(&conn, "ledger_entry").await?, count(&conn, "event").await?];

@@ -4,6 +4,7 @@
 //! Scale ─▶ Network (people, brokers) ─▶ Simulation ──rows──▶ load ─▶ database
 //!                                          │ every step asks orders::workflow and orders::rules,
 //!                                          │ every cent moves as budgets::Posting
+//!                                          └ deals: every step asks opportunities::workflow
 //! ```
 //! Nothing here knows how an order may look in a status: orders are made by taking them through the
 //! workflow, in the order of time, with the rules of the mutations.
@@ -25,6 +26,7 @@ mod catalogue;
 mod clients;
 mod communes;
 mod content;
+mod deals;
 mod dice;
 mod files;
 mod goodwill;
@@ -68,19 +70,20 @@ pub const ACCOUNTS: &[Account] = &[
     Account { email: "pdv@demo.example", label: "Promotion des ventes", role: "PDV" },
     Account { email: "sales-admin@demo.example", label: "Administration des ventes", role: "SALES_ADMIN" },
     Account { email: "director@demo.example", label: "Direction commerciale", role: "DIRECTOR" },
+    Account { email: "engagement@demo.example", label: "Responsable d'engagement", role: "ENGAGEMENT_MANAGER" },
     Account { email: "platform-admin@demo.example", label: "Administration de la plateforme", role: "PLATFORM_ADMIN" },
 ];
 
 /// How large the demonstration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// 60 orders of eight delegates: for tests.
+    /// 60 orders and as many deals of eight delegates: for tests.
     Test,
-    /// 200 orders of forty delegates, a few thousand brokers.
+    /// 200 orders and three thousand deals of forty delegates, a few thousand brokers.
     Small,
     /// 20 000 orders of the same.
     Medium,
-    /// A million orders of four hundred delegates.
+    /// A million orders and twenty thousand deals of four hundred delegates.
     Large,
     /// So many orders.
     Orders(u32),
@@ -107,6 +110,8 @@ impl FromStr for Size {
 struct Scale {
     /// Orders, about.
     orders: u64,
+    /// Deals, about.
+    deals: usize,
     /// Delegations of a region.
     delegations: usize,
     /// Delegates of a delegation.
@@ -127,6 +132,7 @@ impl Size {
     const fn scale(self) -> Scale {
         let usual = Scale {
             orders: 200,
+            deals: 3_000,
             delegations: 4,
             delegates: 5,
             brokers: (50, 100),
@@ -136,16 +142,28 @@ impl Size {
             least_budget: Money::euros(9_000),
         };
         match self {
-            Self::Test => {
-                Scale { orders: 60, delegations: 2, delegates: 2, brokers: (8, 12), clients: (4, 5), ..usual }
-            }
+            Self::Test => Scale {
+                orders: 60,
+                deals: 60,
+                delegations: 2,
+                delegates: 2,
+                brokers: (8, 12),
+                clients: (4, 5),
+                ..usual
+            },
             Self::Small => usual,
             Self::Medium => Self::Orders(20_000).scale(),
             Self::Large => Self::Orders(1_000_000).scale(),
             Self::Orders(orders) => {
                 let busy = if orders < 2_000 { (4, 3) } else { (1, 1) };
                 let (delegations, delegates) = if orders < 200_000 { (4, 5) } else { (20, 10) };
-                Scale { orders: orders as u64, delegations, delegates, recent: busy.0, favour: busy.1, ..usual }
+                let deals = match orders {
+                    0..200 => orders as usize,
+                    200..200_000 => 3_000,
+                    _ => 20_000,
+                };
+                let (recent, favour) = busy;
+                Scale { orders: orders as u64, deals, delegations, delegates, recent, favour, ..usual }
             }
         }
     }

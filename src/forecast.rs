@@ -26,7 +26,7 @@ pub mod types;
 pub mod waterfall;
 
 pub use error::Refusal;
-pub use history::record;
+pub use history::{record, state};
 pub use lookups::readable;
 pub use mutation::ForecastMutation;
 pub use query::ForecastQuery;

@@ -20,7 +20,7 @@ mod view;
 
 pub use feed::{Cursor, Hub};
 pub use lookups::Waiting;
-pub use moves::{Audience, Item, Move, Moves, Subject, moved};
+pub use moves::{Audience, Item, Move, Moves, Subject, followed, moved};
 pub use query::WorkQueueQuery;
 pub use store::first_page;
 pub use subscription::WorkQueueSubscription;

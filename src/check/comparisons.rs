@@ -3,7 +3,7 @@
 use ::entity::vocabulary::AttachmentPurpose;
 
 use super::Comparison;
-use crate::{numbering::Series, orders};
+use crate::{numbering::Series, opportunities, orders};
 
 /// Every comparison of a database.
 pub(super) fn all(postgres: bool) -> Vec<Comparison> {
@@ -17,10 +17,12 @@ pub(super) fn all(postgres: bool) -> Vec<Comparison> {
         proofs(),
         receipts(),
         positions(),
-        last_event(),
+        last_event("O-27", "Order", "orders", "status"),
+        last_event("P-2", "Opportunity", "opportunity", "stage"),
         causes(),
         establishments(),
     ];
+    all.extend(super::deals::comparisons(postgres));
     all.extend(NUMBERED.iter().map(|numbered| numbered.last_number(postgres)));
     if !postgres {
         // PostgreSQL lets nobody break these.
@@ -117,8 +119,9 @@ struct Numbered {
 }
 
 /// Everything that is numbered.
-const NUMBERED: &[Numbered] = &[ORDERS];
+const NUMBERED: &[Numbered] = &[ORDERS, DEALS];
 const ORDERS: Numbered = Numbered { series: orders::NUMBERS, table: "orders", column: "number" };
+const DEALS: Numbered = Numbered { series: opportunities::NUMBERS, table: "opportunity", column: "number" };
 
 impl Numbered {
     /// Whether a number looks like one of its series.
@@ -256,17 +259,19 @@ fn unnumbered_events() -> Comparison {
     Comparison { rule: "G-21", table: "event", sql: sql.to_owned() }
 }
 
-/// O-27: an order stands where its last event left it.
-fn last_event() -> Comparison {
-    let sql = "SELECT CAST(orders.id AS TEXT) AS row_key, 'status' AS what, orders.status AS found,
+/// O-27, P-2: an object stands where its last event left it.
+fn last_event(rule: &'static str, subject: &str, table: &'static str, status: &str) -> Comparison {
+    let sql = format!(
+        "SELECT CAST({table}.id AS TEXT) AS row_key, '{status}' AS what, {table}.{status} AS found,
             COALESCE(event.to_status, 'that of an event') AS expected
-        FROM orders LEFT JOIN (
+        FROM {table} LEFT JOIN (
             SELECT subject_id, MAX(id) AS id FROM event
-            WHERE subject_type = 'Order' AND to_status IS NOT NULL GROUP BY subject_id
-        ) AS last ON last.subject_id = orders.id
+            WHERE subject_type = '{subject}' AND to_status IS NOT NULL GROUP BY subject_id
+        ) AS last ON last.subject_id = {table}.id
         LEFT JOIN event ON event.id = last.id
-        WHERE event.id IS NULL OR event.to_status <> orders.status";
-    Comparison { rule: "O-27", table: "orders", sql: sql.to_owned() }
+        WHERE event.id IS NULL OR event.to_status <> {table}.{status}"
+    );
+    Comparison { rule, table, sql }
 }
 
 /// B-3: an entry names an order, a gesture or a decision that is there.

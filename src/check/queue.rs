@@ -1,4 +1,4 @@
-//! The queues hold what orders and gestures wait for, and nothing else (§3).
+//! The queues hold what orders and gestures wait for, and nothing else (§3); for deals see [`super::deals`].
 
 use ::entity::{
     budgets::goodwill,

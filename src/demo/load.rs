@@ -1,12 +1,16 @@
 //! From the simulation into the database.
 
+use std::collections::BTreeMap;
+
 use ::entity::{
     budgets::{budget_year, envelope, goodwill, ledger_entry},
     catalog::article,
     crm::{account, broker, contact, contact_link, contact_point, site},
+    forecast::{deal_state, quota, quota_figure},
     identity::{delegation, deputy, person, person_role, region},
     orders::{attachment, order, order_line, order_result},
     platform::{event, number_series, work_item},
+    sales::{opportunity, oppy_document},
     vocabulary::Money,
 };
 use sea_orm::{
@@ -21,7 +25,8 @@ use crate::{
     app::App,
     db::Database,
     error::{Error, Result},
-    orders,
+    numbering::Series,
+    opportunities, orders,
 };
 
 /// Rows that are made before they are written.
@@ -109,8 +114,19 @@ async fn hurry(database: &Database, hurried: bool) -> Result<(), DbErr> {
 }
 
 /// The tables that the journal fills.
-const JOURNAL: [&str; 8] =
-    ["orders", "order_line", "order_result", "attachment", "goodwill", "work_item", "ledger_entry", "event"];
+const JOURNAL: [&str; 11] = [
+    "orders",
+    "order_line",
+    "order_result",
+    "attachment",
+    "goodwill",
+    "opportunity",
+    "oppy_document",
+    "deal_state",
+    "work_item",
+    "ledger_entry",
+    "event",
+];
 
 /// Takes away what PostgreSQL would keep up row by row in the journal's tables, and makes in a fraction of
 /// the time when all rows are there: references and plain indexes. The statements that bring it back belong
@@ -176,18 +192,27 @@ async fn journal(conn: &DatabaseTransaction, journal: &Journal) -> Result<(), Db
     bulk::insert::<order_result::Entity>(conn, &journal.results).await?;
     bulk::insert::<attachment::Entity>(conn, &journal.attachments).await?;
     bulk::insert::<goodwill::Entity>(conn, &journal.gestures).await?;
+    bulk::insert::<opportunity::Entity>(conn, &journal.deals).await?;
+    bulk::insert::<oppy_document::Entity>(conn, &journal.deal_documents).await?;
+    bulk::insert::<deal_state::Entity>(conn, &journal.deal_states).await?;
+    bulk::insert::<quota::Entity>(conn, &journal.quotas).await?;
+    bulk::insert::<quota_figure::Entity>(conn, &journal.quota_figures).await?;
     bulk::insert::<work_item::Entity>(conn, &journal.items).await?;
     bulk::insert::<event::Entity>(conn, &journal.events).await?;
     bulk::insert::<ledger_entry::Entity>(conn, &journal.ledger).await
 }
 
-/// The balances that the ledger comes to, and the last number of each year.
+/// The balances that the ledger comes to, and the last numbers of each year.
 async fn balances(conn: &DatabaseTransaction, simulation: &Simulation) -> Result<(), DbErr> {
     let world = &simulation.world;
     for envelope in world.books.envelopes.iter().filter(|envelope| envelope.allocated > Money::ZERO) {
         envelope::Entity::update(envelope.clone().into_active_model().reset_all()).exec(conn).await?;
     }
-    let numbers: Vec<_> = world.numbers.iter().map(|(&year, &last)| orders::NUMBERS.counter(year, last)).collect();
+    let given = [(orders::NUMBERS, &world.numbers), (opportunities::NUMBERS, &simulation.deals.numbers)];
+    let counters = |(series, years): (Series, &BTreeMap<i32, i32>)| {
+        years.iter().map(|(year, last)| series.counter(*year, *last)).collect::<Vec<_>>()
+    };
+    let numbers: Vec<_> = given.into_iter().flat_map(counters).collect();
     bulk::insert::<number_series::Entity>(conn, &numbers).await
 }
 
@@ -236,6 +261,10 @@ const COUNTED: &[&str] = &[
     "orders",
     "order_line",
     "attachment",
+    "opportunity",
+    "oppy_document",
+    "deal_state",
+    "quota",
     "work_item",
     "event",
 ];

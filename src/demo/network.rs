@@ -22,7 +22,7 @@ use super::{
 use crate::crm::rules::FRANCE;
 
 /// Names of the people behind [`ACCOUNTS`], in their order.
-const NAMED: [(&str, &str); 10] = [
+const NAMED: [(&str, &str); 11] = [
     ("Yann", "Le Goff"),
     ("Antoine", "Mercier"),
     ("Karim", "Roux"),
@@ -32,6 +32,7 @@ const NAMED: [(&str, &str); 10] = [
     ("Sophie", "Lambert"),
     ("Julien", "Moreau"),
     ("Catherine", "Dubois"),
+    ("Isabelle", "Renard"),
     ("Thomas", "Girard"),
 ];
 
@@ -65,6 +66,8 @@ pub(super) struct Network {
     pub promotion: Vec<PersonId>,
     pub sales_admin: PersonId,
     pub director: PersonId,
+    /// The engagement managers; one can sign in as the first.
+    pub engagement: Vec<PersonId>,
     /// Assistants and managers, in the order of delegations and regions.
     assistants: Vec<PersonId>,
     managers: Vec<PersonId>,
@@ -76,6 +79,9 @@ pub(super) struct Network {
 
 /// The seed of those who are no brokers, and of everybody's contacts.
 const CLIENTS: u64 = 0x0c11_e475;
+
+/// The seed of those who came with the sales process.
+const ENGAGEMENT: u64 = 0x0e_6a6e;
 
 /// How many of a delegation's first brokers are kept for orders that are told step by step.
 pub(super) const KEPT: usize = 18;
@@ -147,6 +153,11 @@ impl Network {
         self.managers.get(place(region.0)).copied().unwrap_or_default()
     }
 
+    /// Somebody of the network.
+    pub(super) fn person(&self, id: PersonId) -> Option<&person::Model> {
+        self.people.get(place(id.0))
+    }
+
     /// The role that somebody acts in: everybody here holds one.
     pub(super) fn role(&self, person: PersonId) -> &str {
         self.held.get(place(person.0)).map_or("", |held| held.role_code.as_str())
@@ -175,7 +186,7 @@ impl Network {
     fn employ(&mut self, scale: &Scale, today: NaiveDate, dice: &mut Dice) {
         let delegations = self.delegations.clone();
         let (first, other) = (&delegations[0], &delegations[scale.delegations]);
-        let places = [Some(first), Some(first), Some(other), Some(first), None, None, None, None, None, None];
+        let places = [Some(first), Some(first), Some(other), Some(first), None, None, None, None, None, None, None];
         for ((account, (given, family)), place) in ACCOUNTS.iter().zip(NAMED).zip(places) {
             let region = match account.email {
                 "rr@demo.example" => Some(first.region_id),
@@ -203,7 +214,14 @@ impl Network {
             self.assistants.push(assistant);
             self.employ_delegates(scale, number, delegation, dice);
         }
-        let hired = midnight(day(today.year() - 2, 1, 6));
+        // With chance of their own: everybody else stays who they are.
+        let mut own = Dice::new(ENGAGEMENT);
+        for _ in 0..2 {
+            self.hire_somebody("ENGAGEMENT_MANAGER", None, None, &mut own);
+        }
+        self.engagement = of_role(self, "ENGAGEMENT_MANAGER");
+        // Before the first deal, three years ago.
+        let hired = midnight(day(today.year() - 4, 1, 6));
         self.people.iter_mut().for_each(|person| person.created_at = hired);
     }
 

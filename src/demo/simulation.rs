@@ -1,5 +1,5 @@
-//! The history of the network, event by event, from the first working day of last year until the last
-//! midnight: everything in the order in which it happened.
+//! The history of the network, event by event, until the last midnight: everything in the order in which it
+//! happened. Deals begin three years ago, orders on the first working day of last year.
 //!
 //! What is under way is kept in memory, what nothing happens to any more goes to the journal: so a
 //! million orders take the memory of those that are open at the same time.
@@ -16,6 +16,7 @@ use super::{
     Scale,
     books::{Books, Movement, Plan},
     content::Asked,
+    deals::Deals,
     dice::Dice,
     goodwill::Course,
     journal::Journal,
@@ -65,6 +66,7 @@ pub(super) struct Simulation {
     entries: u64,
     journeys: Slots<Journey>,
     courses: Slots<Course>,
+    pub deals: Deals,
     tales: Vec<Tale>,
     staples: Vec<::entity::catalog::article::Model>,
     /// How often each delegate orders, compared with others.
@@ -139,6 +141,7 @@ impl Simulation {
         let world = World::new(dice, days, network, books, Journal::new(policy_version), today);
         let tales = showcase::tales(&world.network, &world.catalogue, &world.days, today, Dice::new(SEED + 1));
         let staples = world.staples(today);
+        let deals = Deals::new(&world.network, &scale, today);
         let mut simulation = Self {
             world,
             scale,
@@ -147,6 +150,7 @@ impl Simulation {
             entries: 0,
             journeys: Slots::new(),
             courses: Slots::new(),
+            deals,
             tales,
             staples,
             activity,
@@ -180,12 +184,21 @@ impl Simulation {
     /// Lets so many rows happen; whether anything is left to happen.
     pub(super) fn advance(&mut self, rows: usize) -> bool {
         while self.world.journal.len() + self.world.books.ledger.len() < rows {
-            match self.agenda.pop_first() {
-                Some(((at, _), task)) if at < self.end => self.happen(task, at),
-                Some(_) | None => {
+            let order = self.agenda.first_key_value().map(|((at, _), _)| *at).filter(|at| *at < self.end);
+            match (order, self.deals.next()) {
+                (None, None) => {
                     self.leave();
                     self.hand_over();
                     return false;
+                }
+                (None, Some(_)) => self.deals.happen(&self.world.network, &mut self.world.journal),
+                (Some(order), Some(deal)) if deal < order => {
+                    self.deals.happen(&self.world.network, &mut self.world.journal);
+                }
+                (Some(_), _) => {
+                    if let Some(((at, _), task)) = self.agenda.pop_first() {
+                        self.happen(task, at);
+                    }
                 }
             }
         }
@@ -206,6 +219,7 @@ impl Simulation {
             self.world.write_goodwill(course);
         }
         self.agenda.clear();
+        self.deals.leave(&mut self.world.journal);
     }
 
     fn add(&mut self, at: DateTime<Utc>, task: Task) {
@@ -538,9 +552,11 @@ mod tests {
 
     /// A history as a whole.
     fn history(size: Size, today: NaiveDate) -> Simulation {
-        let mut simulation = Simulation::new(size.scale(), today, 1);
+        // Of deals only those that are told: `demo::deals` looks at all of them.
+        let mut simulation = Simulation::new(Scale { deals: 0, ..size.scale() }, today, 1);
         assert!(!simulation.advance(usize::MAX));
         assert_eq!(simulation.derailed, Vec::<String>::new(), "{today}");
+        assert_eq!(simulation.deals.derailed, Vec::<String>::new(), "{today}");
         simulation
     }
 

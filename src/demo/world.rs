@@ -39,7 +39,7 @@ use crate::{
         workflow::{self, Action, OrderWorkflow},
     },
     outbox::Subject,
-    work_queue,
+    work_queue::{self, Moves},
     workflow::{Actor, at_step},
 };
 
@@ -418,7 +418,8 @@ impl World {
         (actor, at): (PersonId, DateTime<Utc>),
     ) {
         let role = self.network.role(actor);
-        self.journal.tell(Told { at, kind, actor, role, subject, from, to, reason, changes, envelopes });
+        let (actor, queue) = (Some(actor), Moves::default());
+        self.journal.tell(Told { at, kind, actor, role, subject, from, to, reason, changes, queue, envelopes });
     }
 
     /// Writes an order that nothing happens to any more, with everything that belongs to it.

@@ -2,7 +2,7 @@
 
 use ::entity::{
     forecast::deal_state,
-    vocabulary::{OpportunityId, OppyStage},
+    vocabulary::{DealStateId, OpportunityId, OppyStage},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -32,25 +32,35 @@ pub async fn record(
         return Ok(());
     }
     let Some(open) = open_state(conn, opportunity).await? else {
-        deal_state::Entity::insert(row(opportunity, after, &step(None, after, at), at)).exec(conn).await?;
-        return Ok(());
+        return insert(conn, state(opportunity, None, after, at)).await;
     };
     if at > open.from_at {
-        let step = step(Some(&earlier(&open)), after, at);
         close(conn, &open, at).await?;
-        deal_state::Entity::insert(row(opportunity, after, &step, at)).exec(conn).await?;
-        return Ok(());
+        return insert(conn, state(opportunity, Some(&open), after, at)).await;
     }
     // At the same moment, or on a clock that is a little behind another process's.
     let predecessor = ended_at(conn, opportunity, open.from_at).await?;
-    let mut step = step(predecessor.as_ref().map(earlier).as_ref(), after, open.from_at);
-    step.track.passed |= open.passed;
-    let row = deal_state::ActiveModel { id: Set(open.id), ..row(opportunity, after, &step, open.from_at) };
-    deal_state::Entity::update(row.reset_all()).exec(conn).await?;
+    let instead = state(opportunity, predecessor.as_ref(), after, open.from_at);
+    let row = deal_state::Model { id: open.id, passed: instead.passed | open.passed, ..instead };
+    deal_state::Entity::update(row.into_active_model().reset_all()).exec(conn).await?;
     Ok(())
 }
 
-fn row(opportunity: OpportunityId, after: &Standing, step: &Step, at: DateTime<Utc>) -> deal_state::ActiveModel {
+async fn insert(conn: &Conn, state: deal_state::Model) -> Result<()> {
+    let row = deal_state::ActiveModel { id: NotSet, ..state.into_active_model().reset_all() };
+    deal_state::Entity::insert(row).exec(conn).await?;
+    Ok(())
+}
+
+/// The state that a deal is in from a moment on, behind the one that it was in or as its first; its key is not
+/// known yet. Pure: what [`record`] writes, also for whoever writes a whole history at once.
+#[must_use]
+pub fn state(
+    opportunity: OpportunityId,
+    before: Option<&deal_state::Model>,
+    after: &Standing,
+    at: DateTime<Utc>,
+) -> deal_state::Model {
     let Standing {
         stage,
         category,
@@ -64,34 +74,35 @@ fn row(opportunity: OpportunityId, after: &Standing, step: &Step, at: DateTime<U
         reason,
         committed_by,
     } = after.clone();
-    let Step { track: Track { passed, way_stage, spent_before, ended_at }, entered, left, slipped_from } = *step;
-    deal_state::ActiveModel {
-        id: NotSet,
-        opportunity_id: Set(opportunity),
-        from_at: Set(at),
-        until_at: Set(None),
-        stage: Set(stage),
-        category: Set(category),
-        counts_as: Set(counts_as(stage, category)),
-        amount: Set(amount),
-        signing_day: Set(signing_day),
-        quarter: Set(after.quarter()),
-        owner_id: Set(owner),
-        delegation_id: Set(delegation),
-        region_id: Set(region),
-        size_class: Set(size),
-        sector: Set(sector),
+    let Step { track: Track { passed, way_stage, spent_before, ended_at }, entered, left, slipped_from } =
+        step(before.map(earlier).as_ref(), after, at);
+    deal_state::Model {
+        id: DealStateId(0),
+        opportunity_id: opportunity,
+        from_at: at,
+        until_at: None,
+        stage,
+        category,
+        counts_as: counts_as(stage, category),
+        amount,
+        signing_day,
+        quarter: after.quarter(),
+        owner_id: owner,
+        delegation_id: delegation,
+        region_id: region,
+        size_class: size,
+        sector,
         // Of a stop alone: a deal that was reopened and signed may still know why it was once stopped.
-        reason: Set(reason.filter(|_| is_stopped(stage) || stage == OppyStage::OnHold)),
-        committed_by_id: Set(committed_by),
-        passed: Set(passed),
-        way_stage: Set(way_stage),
-        spent_before: Set(spent_before),
-        entered: Set(entered),
-        left_stage: Set(left.map(|(stage, _)| stage)),
-        left_after: Set(left.map(|(_, seconds)| seconds)),
-        slipped_from: Set(slipped_from),
-        ended_at: Set(ended_at),
+        reason: reason.filter(|_| is_stopped(stage) || stage == OppyStage::OnHold),
+        committed_by_id: committed_by,
+        passed,
+        way_stage,
+        spent_before,
+        entered,
+        left_stage: left.map(|(stage, _)| stage),
+        left_after: left.map(|(_, seconds)| seconds),
+        slipped_from,
+        ended_at,
     }
 }
 

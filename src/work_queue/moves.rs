@@ -152,6 +152,29 @@ pub async fn moved(conn: &Conn, subject: Subject, before: &[Item], after: &[Item
     Ok(Moves(moves))
 }
 
+/// What [`moved`] does, for whoever keeps the rows of a subject in memory, with their keys: an item that comes
+/// takes the row of one that goes, or a new key. Pure.
+pub fn followed(held: &mut Vec<(WorkItemId, Item)>, after: &[Item], mut next: impl FnMut() -> WorkItemId) -> Moves {
+    let before: Vec<Item> = held.iter().map(|(_, item)| item.clone()).collect();
+    let Difference { changed, gone, come } = Difference::between(&before, after);
+    let key_of = |old: &Item| held.iter().find(|(_, item)| item.kind == old.kind).map(|(key, _)| *key);
+    let mut rows: Vec<(WorkItemId, Option<&Item>, Option<&Item>)> = Vec::new();
+    rows.extend(changed.iter().filter_map(|(old, new)| Some((key_of(old)?, Some(*old), Some(*new)))));
+    rows.extend(gone.iter().filter_map(|old| Some((key_of(old)?, Some(*old), None))));
+    rows.extend(come.iter().map(|new| (next(), None, Some(*new))));
+    let moves = rows.iter().map(|(item, before, after)| Move {
+        item: *item,
+        before: before.map(Item::audience),
+        after: after.map(Item::audience),
+    });
+    let moves = Moves(moves.collect());
+    let kept = held.iter().filter(|(key, _)| !rows.iter().any(|(moved, ..)| moved == key)).cloned();
+    let written = rows.iter().filter_map(|(key, _, after)| Some((*key, (*after)?.clone())));
+    let now: Vec<_> = kept.chain(written).collect();
+    *held = now;
+    moves
+}
+
 /// What has to be written to get from one set of items to another.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Difference<'i> {
