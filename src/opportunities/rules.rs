@@ -58,15 +58,23 @@ pub enum Leader {
     SalesAndEngagementManager,
 }
 
+/// An amount is larger than any may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
 /// One-off, a year's recurring and services together; none where none of them is known.
 ///
 /// # Errors
-/// Where the sum is larger than any amount may be.
-pub fn amount(one_off: Option<Money>, recurring: Option<Money>, services: Option<Money>) -> Result<Option<Money>, ()> {
+/// [`TooLarge`], where the sum is.
+pub fn amount(
+    one_off: Option<Money>,
+    recurring: Option<Money>,
+    services: Option<Money>,
+) -> Result<Option<Money>, TooLarge> {
     let mut known = [one_off, recurring, services].into_iter().flatten();
     let Some(first) = known.next() else { return Ok(None) };
     let sum = known.try_fold(first.0, |sum, part| sum.checked_add(part.0)).map(Money);
-    sum.filter(|sum| sum.is_in_range()).map(Some).ok_or(())
+    sum.filter(|sum| sum.is_in_range()).map(Some).ok_or(TooLarge)
 }
 
 /// P-1: the highest class that any clause gives; unknown without an amount, unless it is a special bid.

@@ -672,7 +672,7 @@ mod tests {
             Action::Update => changed(&|after| {
                 after.one_off = Some(Money::euros(AMOUNTS[number as usize % AMOUNTS.len()]));
                 after.amount = after.one_off;
-                after.special_bid = number % 17 == 0;
+                after.special_bid = number.is_multiple_of(17);
             }),
             Action::FillDealSheet => changed(&|after| {
                 let text = || "known".to_owned();
@@ -697,7 +697,7 @@ mod tests {
             Action::Reopen => outcome::reopened(deal, why.as_deref()),
             Action::Annul => outcome::annulled(deal, why, &by),
             Action::DecideGo => {
-                let decision = if number % 5 == 0 { GoDecision::NoGo } else { GoDecision::Go };
+                let decision = if number.is_multiple_of(5) { GoDecision::NoGo } else { GoDecision::Go };
                 outcome::rr_decided(deal, decision, why, &by)
             }
             Action::RequestCommittee => outcome::requested(deal, why, &by),
@@ -733,7 +733,7 @@ mod tests {
             Action::RequireTeams => outcome::teams_required(deal, vec![Team::Legal], why.as_deref(), &facts.playbook),
             Action::SetDeliverable => {
                 let part = Deliverable::ALL[number as usize % Deliverable::ALL.len()];
-                Ok(outcome::deliverable_set(deal, part, number % 7 != 0, None, &by))
+                Ok(outcome::deliverable_set(deal, part, !number.is_multiple_of(7), None, &by))
             }
             Action::RecordSignOff => Ok(outcome::signed_off(deal, Team::Legal, PersonId(OFFICE), &by)),
             Action::RecordProposalReview => {
@@ -743,7 +743,7 @@ mod tests {
             Action::SetNegotiationKind => changed(&|after| after.negotiation.kind = Some(NegotiationKind::Global)),
             Action::SetDiscount => Ok(outcome::discounted(deal, (number % 25).cast_signed() * 100, &by)),
             Action::ApproveDiscount => {
-                outcome::discount_judged(deal, number % 3 != 0, why, DiscountLevel::Director, &by)
+                outcome::discount_judged(deal, !number.is_multiple_of(3), why, DiscountLevel::Director, &by)
             }
             Action::SetReverseSchedule => outcome::reverse_scheduled(deal, milestones),
             Action::DraftAnswer => outcome::drafted(deal, "answer".to_owned(), &by),
@@ -758,7 +758,7 @@ mod tests {
                 Ok(after)
             }
             Action::AttachContractDocument | Action::Reassign | Action::NameChecker => Ok(deal.clone()),
-            Action::CheckDocuments if number % 3 == 0 => {
+            Action::CheckDocuments if number.is_multiple_of(3) => {
                 let named = rules::in_force(facts).next();
                 let refused = named.map(|d| NonConforming { document: d.id, reason: "torn".to_owned() });
                 outcome::non_conforming(deal, refused.into_iter().collect(), facts, &by)

@@ -177,7 +177,7 @@ fn priced(
     if let Some((field, _)) = wrong {
         return Err(Refusal::AmountInvalid { field: path(&[field]), at_most: Some(Money::LIMIT) });
     }
-    let too_large = |()| Refusal::AmountInvalid { field: path(&["oneOff"]), at_most: Some(Money::LIMIT) };
+    let too_large = |rules::TooLarge| Refusal::AmountInvalid { field: path(&["oneOff"]), at_most: Some(Money::LIMIT) };
     deal.amount = rules::amount(one_off, recurring, services).map_err(too_large)?;
     (deal.one_off, deal.recurring, deal.services) = (one_off, recurring, services);
     Ok(())
