@@ -13,6 +13,10 @@ mod schema;
 mod serve;
 mod token;
 
+/// The stack of each worker. Unoptimised, an answer's future is larger than the usual two megabytes take; this
+/// costs address space only.
+const STACK: usize = 16 << 20;
+
 /// The back office of a sales network, served as one role-aware GraphQL API.
 #[derive(Debug, Parser)]
 #[command(name = "sesame", version, about)]
@@ -67,7 +71,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
