@@ -16,6 +16,7 @@
 
 mod actions;
 pub mod committee;
+pub mod draft;
 pub mod error;
 pub mod gates;
 mod input;

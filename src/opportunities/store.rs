@@ -198,14 +198,19 @@ pub async fn agenda(
         .await
 }
 
-/// Deals on hold whose day has come and that nobody was told of yet.
+/// Deals on hold whose day has come, behind a key, in the order of keys.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn to_wake(conn: &Conn, today: NaiveDate, most: u64) -> Result<Vec<opportunity::Model>, DbErr> {
+pub async fn to_wake(
+    conn: &Conn,
+    today: NaiveDate,
+    after: OpportunityId,
+    most: u64,
+) -> Result<Vec<opportunity::Model>, DbErr> {
     opportunity::Entity::find()
         .filter(opportunity::Column::WakeUpOn.lte(today))
-        .order_by_asc(opportunity::Column::WakeUpOn)
+        .filter(opportunity::Column::Id.gt(after))
         .order_by_asc(opportunity::Column::Id)
         .limit(most)
         .all(conn)

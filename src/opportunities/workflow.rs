@@ -523,9 +523,8 @@ fn wake_up(deal: &opportunity::Model) -> Option<Waiting> {
 mod tests {
     use ::entity::sales::oppy_document;
     use ::entity::vocabulary::{
-        Attendee, ClientAgreement, CommitteeFunction, ContractDocument, Day, DealSheet, Deciders, Deliverable,
-        ForecastCategory, GoDecision, Milestone, Money, NegotiationKind, NonConforming, OpportunityId, OppyDocumentId,
-        Signature, Team,
+        Attendee, CommitteeFunction, ContractDocument, Day, DealSheet, Deciders, Deliverable, GoDecision, Milestone,
+        Money, NegotiationKind, NonConforming, OpportunityId, OppyDocumentId, Signature, Team,
     };
     use chrono::{Days, TimeZone};
     use proptest::prelude::*;
@@ -534,6 +533,7 @@ mod tests {
     use crate::{
         authz::InNameOf,
         opportunities::{
+            draft::{self, Origin},
             outcome::{self, ConditionWords, Outcome, StopWords},
             rules::Client,
             transition::derived,
@@ -560,54 +560,19 @@ mod tests {
     }
 
     fn deal() -> opportunity::Model {
-        let at = by(OWNER, 0).at;
-        opportunity::Model {
-            id: OpportunityId(1),
-            number: "OPP-2026-000001".to_owned(),
+        draft::identified(Origin {
             subject: "A deal".to_owned(),
-            account_id: ::entity::vocabulary::AccountId(1),
+            account: ::entity::vocabulary::AccountId(1),
             sector: None,
             contacts: Default::default(),
-            owner_id: PersonId(OWNER),
-            author_id: PersonId(OWNER),
-            authored_for_id: None,
-            involved: [PersonId(OWNER)].into_iter().collect(),
-            delegation_id: ::entity::vocabulary::DelegationId(1),
-            region_id: ::entity::vocabulary::RegionId(1),
-            engagement_manager_id: None,
-            one_off: None,
-            recurring: None,
-            services: None,
-            amount: None,
+            owner: PersonId(OWNER),
+            delegation: ::entity::vocabulary::DelegationId(1),
+            region: ::entity::vocabulary::RegionId(1),
+            author: PersonId(OWNER),
+            authored_for: None,
             signing_on: today() + Days::new(90),
-            size_class: None,
-            stage: Identification,
-            stage_since: at,
-            category: ForecastCategory::Pipeline,
-            uncertainty: None,
-            committed_by_id: None,
-            complex: false,
-            special_bid: false,
-            presales_investment: false,
-            out_of_standard: false,
-            committee_requested: false,
-            sheet: DealSheet::default(),
-            go: Default::default(),
-            meeting_kind: None,
-            meeting_on: None,
-            proposal: Default::default(),
-            negotiation: Default::default(),
-            agreement: ClientAgreement::default(),
-            contract: Default::default(),
-            stop: None,
-            wake_up_on: None,
-            deciders: Deciders::default(),
-            waiting: Default::default(),
-            passed: 0,
-            created_at: at,
-            active_at: at,
-            version: 1,
-        }
+            at: by(OWNER, 0).at,
+        })
     }
 
     fn facts() -> Facts {

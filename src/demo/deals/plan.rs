@@ -6,9 +6,8 @@ use ::entity::{
     crm::account,
     sales::opportunity,
     vocabulary::{
-        AccountId, ClientAgreement, ContactId, Contract, DealSheet, DecisionContact, DecisionContacts, DecisionPart,
-        DelegationId, ForecastCategory, GoFile, Money, Negotiation, OpportunityId, OppyStage, People, PersonId,
-        Playbook, Proposal, Waits,
+        AccountId, ContactId, DecisionContact, DecisionContacts, DecisionPart, DelegationId, Money, OppyStage,
+        PersonId, Playbook,
     },
 };
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
@@ -24,7 +23,13 @@ use super::{
     story::{Character, End, Story, Teller},
     words,
 };
-use crate::{calendar, opportunities::rules::Client};
+use crate::{
+    calendar,
+    opportunities::{
+        draft::{self, Origin},
+        rules::Client,
+    },
+};
 
 /// The seed of all deals.
 const SEED: u64 = 0x00de_a150;
@@ -133,53 +138,19 @@ pub(super) struct New<'n> {
 /// A deal as it is created, without key and number.
 pub(super) fn new_deal(new: New<'_>, parts: (i64, i64)) -> opportunity::Model {
     let New { delegate, author, account, contacts, subject, amount, signing_on, at } = new;
-    let mut deal = opportunity::Model {
-        id: OpportunityId(0),
-        number: String::new(),
+    let mut deal = draft::identified(Origin {
         subject,
-        account_id: account.id,
+        account: account.id,
         sector: account.sector.map(|sector| sector.code().to_owned()),
         contacts,
-        owner_id: delegate.id,
-        author_id: author,
-        authored_for_id: None,
-        involved: [delegate.id, author].into_iter().collect::<People>(),
-        delegation_id: delegate.delegation,
-        region_id: delegate.region,
-        engagement_manager_id: None,
-        one_off: None,
-        recurring: None,
-        services: None,
-        amount: None,
+        owner: delegate.id,
+        delegation: delegate.delegation,
+        region: delegate.region,
+        author,
+        authored_for: None,
         signing_on,
-        size_class: None,
-        stage: OppyStage::Identification,
-        stage_since: at,
-        category: ForecastCategory::Pipeline,
-        uncertainty: None,
-        committed_by_id: None,
-        complex: false,
-        special_bid: false,
-        presales_investment: false,
-        out_of_standard: false,
-        committee_requested: false,
-        sheet: DealSheet::default(),
-        go: GoFile::default(),
-        meeting_kind: None,
-        meeting_on: None,
-        proposal: Proposal::default(),
-        negotiation: Negotiation::default(),
-        agreement: ClientAgreement::default(),
-        contract: Contract::default(),
-        stop: None,
-        wake_up_on: None,
-        deciders: Default::default(),
-        waiting: Waits::default(),
-        passed: 0,
-        created_at: at,
-        active_at: at,
-        version: 1,
-    };
+        at,
+    });
     if let Some(amount) = amount {
         act::price(&mut deal, amount, parts);
     }

@@ -2,10 +2,7 @@
 
 use ::entity::{
     sales::opportunity,
-    vocabulary::{
-        ClientAgreement, ContactId, Contract, DealSheet, DecisionContact, DecisionContacts, ForecastCategory, GoFile,
-        Money, Negotiation, OpportunityId, OppyStage, People, PersonId, Proposal, Waits,
-    },
+    vocabulary::{ContactId, DecisionContact, DecisionContacts, Money, OpportunityId, PersonId},
 };
 use async_graphql::MaybeUndefined;
 use chrono::Datelike;
@@ -22,6 +19,7 @@ use crate::{
     op::Op,
     opportunities::{
         NUMBERS,
+        draft::{self, Origin},
         error::{Path, Refusal, path},
         input::{
             CreateOpportunityInput, DecisionContactInput, FillDealSheetInput, OppyFlagsInput, ReassignOppyInput,
@@ -92,56 +90,20 @@ fn new_deal(
     subject: String,
     owner: &Delegate,
 ) -> Result<opportunity::Model> {
-    let me = op.me()?;
-    let flags = input.flags.clone().unwrap_or_default();
-    let mut deal = opportunity::Model {
-        id: OpportunityId(0),
-        number: String::new(),
+    let mut deal = draft::identified(Origin {
         subject,
-        account_id: input.account.0,
+        account: input.account.0,
         sector: None,
         contacts: contacts(input.contacts.as_deref()).unwrap_or_default(),
-        owner_id: owner.id,
-        author_id: me,
-        authored_for_id: call.on_behalf_of,
-        involved: [owner.id, me].into_iter().chain(call.on_behalf_of).collect::<People>(),
-        delegation_id: owner.delegation,
-        region_id: owner.region,
-        engagement_manager_id: None,
-        one_off: None,
-        recurring: None,
-        services: None,
-        amount: None,
+        owner: owner.id,
+        delegation: owner.delegation,
+        region: owner.region,
+        author: op.me()?,
+        authored_for: call.on_behalf_of,
         signing_on: input.signing_on.0,
-        size_class: None,
-        stage: OppyStage::Identification,
-        stage_since: op.now,
-        category: ForecastCategory::Pipeline,
-        uncertainty: None,
-        committed_by_id: None,
-        complex: false,
-        special_bid: false,
-        presales_investment: false,
-        out_of_standard: false,
-        committee_requested: false,
-        sheet: DealSheet::default(),
-        go: GoFile::default(),
-        meeting_kind: None,
-        meeting_on: None,
-        proposal: Proposal::default(),
-        negotiation: Negotiation::default(),
-        agreement: ClientAgreement::default(),
-        contract: Contract::default(),
-        stop: None,
-        wake_up_on: None,
-        deciders: Default::default(),
-        waiting: Waits::default(),
-        passed: 0,
-        created_at: op.now,
-        active_at: op.now,
-        version: 1,
-    };
-    flag(&mut deal, &flags);
+        at: op.now,
+    });
+    flag(&mut deal, &input.flags.clone().unwrap_or_default());
     Ok(deal)
 }
 

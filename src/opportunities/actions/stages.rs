@@ -20,7 +20,7 @@ use crate::{
         workflow::{Action, Deals},
     },
     record::Versioned,
-    refusal::{Done, Stopped},
+    refusal::{Done, Stopped, refused},
     transition::{Told, Tracked},
     workflow::Actor,
 };
@@ -89,7 +89,7 @@ pub(in crate::opportunities) async fn annul(op: &Op, input: AnnulOppyInput) -> D
         .await
 }
 
-/// How many deals are woken at a time.
+/// How many deals are read at a time.
 const AT_A_TIME: u64 = 100;
 
 /// P-2: puts the deals on hold whose day has come on their owners' queues; how many. Each once, also where several
@@ -99,24 +99,29 @@ const AT_A_TIME: u64 = 100;
 /// When the database cannot be read or written.
 pub(in crate::opportunities) async fn wake_up(app: &std::sync::Arc<App>) -> Result<usize> {
     let op = Op::new(app.clone(), None, ::entity::vocabulary::Language::Fr, "wake-up".to_owned());
-    let due = store::to_wake(&op.conn(), op.today(), AT_A_TIME).await?;
-    let asleep = due.into_iter().filter(|deal| deal.stop.as_ref().is_some_and(|stop| !stop.woken));
-    let mut woken = 0;
-    for deal in asleep {
-        match wake(&op, deal.id).await {
-            Ok(_) => woken += 1,
-            // Somebody else was faster.
-            Err(Stopped::Refused(_)) => {}
-            Err(Stopped::Failed(error)) => return Err(error),
+    let (mut woken, mut last) = (0, OpportunityId(0));
+    loop {
+        let due = store::to_wake(&op.conn(), op.today(), last, AT_A_TIME).await?;
+        let Some(latest) = due.last() else { return Ok(woken) };
+        last = latest.id;
+        for deal in due.iter().filter(|deal| deal.stop.as_ref().is_some_and(|stop| !stop.woken)) {
+            match wake(&op, deal.id).await {
+                Ok(_) => woken += 1,
+                // Somebody else was faster.
+                Err(Stopped::Refused(_)) => {}
+                Err(Stopped::Failed(error)) => return Err(error),
+            }
         }
     }
-    Ok(woken)
 }
 
 async fn wake(op: &Op, id: OpportunityId) -> Done<OpportunityId, Refusal> {
     let conn = op.begin().await?;
     let call = Call::default();
     let found = Deals::find(&conn, opportunity::Entity::among([id])).await?.pop().ok_or(Error::NotFound)?;
+    if found.stop.as_ref().is_none_or(|stop| stop.woken) {
+        return refused(Refusal::NotOnHold);
+    }
     let facts = store::facts(op, &conn, std::slice::from_ref(&found)).await?.pop().unwrap_or_default();
     let actor = Actor { person: found.owner_id, name: crate::authz::InNameOf::Self_ };
     let object = Deals::seen(&found, &facts);
