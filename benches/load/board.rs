@@ -252,7 +252,7 @@ async fn insert(conn: &impl ConnectionTrait, into: &str, columns: &str, rows: &[
 
 const OPPORTUNITY: &str = "id, number, subject, account_id, owner_id, author_id, involved, delegation_id, region_id, \
     signing_on, stage, stage_since, category, complex, special_bid, presales_investment, out_of_standard, \
-    committee_requested, sheet, go, proposal, negotiation, agreement, contract, deciders, passed, waiting, \
+    committee_requested, sheet, go, proposal, negotiation, agreement, contract, deciders, passed, waiting, contacts, \
     created_at, active_at, version";
 
 /// The row that the history's foreign key needs.
@@ -262,7 +262,7 @@ fn opportunity(deal: i64, owner: &Owner, at: DateTime<Utc>) -> String {
     format!(
         "({deal}, 'LOAD-{deal}', 'Deal', (SELECT MIN(id) FROM account), {person}, {person}, '', {delegation}, \
          {region}, '{day}', 'IDENTIFICATION', {at}, 'PIPELINE', false, false, false, false, false, '{{}}', '{{}}', \
-         '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', 1, '[]', {at}, {at}, 1)"
+         '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', 1, '[]', '[]', {at}, {at}, 1)"
     )
 }
 

@@ -8,8 +8,13 @@ use super::error::Mandate;
 use crate::authz::{ANONYMOUS, ANYONE, Permission, Place, Rights, Scope, View};
 
 /// What is one's own wherever one works: these need no delegation.
-const PERSONAL: [Permission; 4] =
-    [Permission::UpdateSettings, Permission::NameDeputy, Permission::EndDeputy, Permission::CreateUpload];
+const PERSONAL: [Permission; 5] = [
+    Permission::UpdateSettings,
+    Permission::NameDeputy,
+    Permission::EndDeputy,
+    Permission::CreateUpload,
+    Permission::OwnWork,
+];
 
 /// A place that somebody's roles reach over and that they have not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

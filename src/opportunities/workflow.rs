@@ -804,7 +804,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(192))]
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
         /// No sequence of actions reaches a stage without its gate.
         #[test]
@@ -843,13 +843,13 @@ mod tests {
         let mut runner = TestRunner::deterministic();
         let mut reached = std::collections::BTreeSet::new();
         for _ in 0..40 {
-            let steps = prop::collection::vec((0..Action::ALL.len(), 1..8_i64, any::<u32>()), 4000);
+            let steps = prop::collection::vec((0..Action::ALL.len(), 1..8_i64, any::<u32>()), 8000);
             let steps = steps.new_tree(&mut runner).expect("steps").current();
             let (mut deal, mut facts) = (deal(), facts());
             for (day, (action, person, number)) in (0..).zip(steps) {
                 let action = Action::ALL[action];
                 // Whoever is willing does not stop what goes well.
-                if matches!(action, Action::Stop | Action::Update) && deal.size_class.is_some() {
+                if matches!(action, Action::Stop | Action::Update | Action::Annul) && deal.size_class.is_some() {
                     continue;
                 }
                 if let Some(after) = taken(action, &deal, &mut facts, person, day / 100, number) {

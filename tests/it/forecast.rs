@@ -78,9 +78,9 @@ async fn insert_opportunity(app: &TestApp, id: i64, standing: &Standing) {
         "INSERT INTO opportunity (id, number, subject, account_id, owner_id, author_id, involved, delegation_id, \
          region_id, signing_on, stage, stage_since, category, complex, special_bid, presales_investment, \
          out_of_standard, committee_requested, sheet, go, proposal, negotiation, agreement, contract, deciders, \
-         passed, waiting, created_at, active_at, version) VALUES ({id}, 'OPP-{id}', 'Deal', 1, {owner}, {owner}, '', \
+         passed, waiting, contacts, created_at, active_at, version) VALUES ({id}, 'OPP-{id}', 'Deal', 1, {owner}, {owner}, '', \
          {delegation}, {region}, '2026-03-31', 'IDENTIFICATION', '2026-03-16T09:00:00+00:00', 'PIPELINE', false, \
-         false, false, false, false, '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', 1, '[]', \
+         false, false, false, false, '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', 1, '[]', '[]', \
          '2026-03-16T09:00:00+00:00', '2026-03-16T09:00:00+00:00', 1)"
     ))
     .await;

@@ -341,7 +341,7 @@ async fn a_user_is_created_whole_or_not_at_all(backend: Backend) {
     let payload = admin(&app).call("createUser", USER, new_user("New@Test.Example")).await;
     let user = &good(&payload)["user"];
     assert_eq!(user["email"], "new@test.example");
-    assert_eq!(user["code"], "P00011");
+    assert_eq!(user["code"], "P00012");
     assert_eq!(user["region"]["id"], region(1), "the delegation's");
     assert_eq!(user["roles"], json!([{ "code": "DELEGATE" }]));
     let signed = sign_in(&app, "new@test.example", PASSWORD).await;
@@ -832,7 +832,7 @@ async fn the_policy_gives_and_takes_at_once(backend: Backend) {
     let line = json!({ "kind": "GRANT", "role": "PDV", "object": "readUsers", "step": null, "scope": "all" });
     assert!(policy["lines"].as_array().is_some_and(|lines| lines.contains(&line)));
     assert!(sdl(&pdv).await.contains("users("));
-    assert_eq!(pdv.ask("{ users { totalCount } }", json!({})).await.data()["users"]["totalCount"], 10);
+    assert_eq!(pdv.ask("{ users { totalCount } }", json!({})).await.data()["users"]["totalCount"], 11);
     assert_eq!(
         app.number("SELECT policy_version FROM event WHERE kind = 'policy.changed'").await,
         1,
