@@ -175,7 +175,7 @@ async fn a_new_database_gets_its_first_administrator(backend: Backend) {
     let (_, body) = server.ask(Some(&token), query, json!({})).await.expect("an answer");
     assert_eq!(body["data"]["viewer"]["user"]["displayName"], "Ada Lovelace", "{body}");
     assert_eq!(body["data"]["viewer"]["roles"][0]["code"], "PLATFORM_ADMIN", "{body}");
-    assert_eq!(body["data"]["roles"].as_array().map(Vec::len), Some(7), "{body}");
+    assert_eq!(body["data"]["roles"].as_array().map(Vec::len), Some(8), "{body}");
 
     // Locked out, she is let in again, under the password that was typed; what was open is closed.
     let again = output(admin(&["ada@sesame.example", "--password-stdin"]), "open sesame please\n").await;
