@@ -62,10 +62,10 @@ const fn belonging(kind: WorkKind) -> Belonging {
         WorkKind::AnswerApprovalEngagement => (ApproveAnswerAsEngagement, ReadOpportunities, true),
         WorkKind::AnswerApprovalDirector => (ApproveAnswerAsDirector, ReadOpportunities, true),
         WorkKind::FirstCheck => (CheckDocumentsFirst, ReadOpportunities, true),
-        WorkKind::NamedCheck => (OwnWork, ReadOpportunities, true),
         WorkKind::CheckerToName => (NameOppyChecker, ReadOpportunities, false),
         WorkKind::SecondCheck => (CheckDocumentsSecond, ReadOpportunities, true),
-        WorkKind::DocumentsRefused | WorkKind::WakeUp => (OwnWork, ReadOpportunities, false),
+        // Who is named is never among those who are barred: that was seen to when they were named.
+        WorkKind::NamedCheck | WorkKind::DocumentsRefused | WorkKind::WakeUp => (OwnWork, ReadOpportunities, false),
     };
     Belonging { owed_by, readable_by, is_decision }
 }

@@ -445,16 +445,30 @@ async fn everybody_sees_what_waits_for_them(backend: Backend) {
         kinds
     };
     let twice = |kinds: &[&str]| sorted(&[kinds, kinds].concat());
+    let owner = [&delegation[..], &["NAMED_CHECK", "DOCUMENTS_REFUSED", "WAKE_UP"]].concat();
+    let manager = ["RR_VALIDATION", "GO_DECISION", "DISCOUNT_RR", "ANSWER_APPROVAL"];
+    let committee = ["COMMITTEE_REQUEST", "COMMITTEE_PLANNING", "COMMITTEE_MINUTES", "RESTRICTED_DECISION"];
+    let office = ["GOODWILL_DECISION", "GOODWILL_PAYMENT", "CHECKER_TO_NAME", "SECOND_CHECK"];
     let expected = [
-        ("delegate", sorted(&delegation)),
+        ("delegate", sorted(&owner)),
         ("delegate2", vec![]),
-        ("delegate3", sorted(&delegation)),
-        ("assistant", sorted(&delegation)),
-        ("rr", sorted(&["RR_VALIDATION"])),
-        ("rr2", sorted(&["RR_VALIDATION"])),
+        ("delegate3", sorted(&owner)),
+        ("assistant", sorted(&[&delegation[..], &["FIRST_CHECK"]].concat())),
+        ("rr", sorted(&manager)),
+        ("rr2", sorted(&manager)),
+        ("engagement", twice(&[&committee[..], &["ANSWER_APPROVAL_ENGAGEMENT"]].concat())),
         ("pdv", twice(&["PDV_VALIDATION", "PROOF", "PROCESSING"])),
-        ("sales-admin", twice(&["GOODWILL_DECISION", "GOODWILL_PAYMENT"])),
-        ("director", twice(&["GOODWILL_DECISION"])),
+        ("sales-admin", twice(&[&committee[..], &office[..]].concat())),
+        (
+            "director",
+            twice(&[
+                "GOODWILL_DECISION",
+                "GO_DECISION_DIRECTOR",
+                "EXTENDED_DECISION",
+                "DISCOUNT_DIRECTOR",
+                "ANSWER_APPROVAL_DIRECTOR",
+            ]),
+        ),
     ];
     for (name, expected) in expected {
         let mut found = kinds(&app, name).await;
