@@ -146,7 +146,6 @@ const MEANINGS: &[(&str, &str)] = &[
     ("CATEGORY_SET_BY_SERVER", "The server sets that category."),
     ("CATEGORY_NOT_ALLOWED_AT_STAGE", "The stage does not allow that category; the details name those that it does."),
     ("UNCERTAINTY_MISSING", "A best case names the one uncertainty that is left."),
-    ("DISCOUNT_INVALID", "A discount lies between 0 and 100 %."),
     ("TEXT_MISSING", "A text that has to be there is empty."),
     ("COMMITTEE_REQUIRED", "The Go is a committee's to give."),
     ("ALREADY_REQUESTED", "The committee was asked for already."),

@@ -427,8 +427,6 @@ pub enum Refusal {
         /// The most it may be.
         at_most: Option<Money>,
     },
-    /// A percentage is out of range.
-    DiscountInvalid,
     /// A text that has to be there.
     TextMissing {
         /// Which.
@@ -585,7 +583,6 @@ impl refusal::Refusal for Refusal {
             Self::CategoryNotAllowedAtStage { .. } => "CATEGORY_NOT_ALLOWED_AT_STAGE",
             Self::UncertaintyMissing => "UNCERTAINTY_MISSING",
             Self::AmountInvalid { .. } => "AMOUNT_INVALID",
-            Self::DiscountInvalid => "DISCOUNT_INVALID",
             Self::TextMissing { .. } => "TEXT_MISSING",
             Self::DateInFuture { .. } => "DATE_IN_FUTURE",
             Self::TooMany { .. } => "TOO_MANY",
@@ -633,7 +630,6 @@ impl refusal::Refusal for Refusal {
             Self::WakeUpDateMissing { .. } => path(&["wakeUpOn"]),
             Self::CategorySetByServer | Self::CategoryNotAllowedAtStage { .. } => path(&["category"]),
             Self::UncertaintyMissing => path(&["uncertainty"]),
-            Self::DiscountInvalid => path(&["discount"]),
             Self::MinutesMissing => path(&["minutes"]),
             Self::DecisionNotPossible => path(&["decision"]),
             Self::CommitteeDay { .. } => path(&["on"]),
@@ -677,7 +673,6 @@ impl refusal::Refusal for Refusal {
             | Self::CategoryNotAllowedAtStage { .. }
             | Self::UncertaintyMissing
             | Self::AmountInvalid { .. }
-            | Self::DiscountInvalid
             | Self::TextMissing { .. }
             | Self::DateInFuture { .. }
             | Self::TooMany { .. }
@@ -829,9 +824,6 @@ impl Refusal {
             }
             Self::AmountInvalid { at_most: None, .. } => {
                 both!("Un montant n'est pas négatif.", "An amount is not negative.")
-            }
-            Self::DiscountInvalid => {
-                both!("Une remise va de 0 à 100 %.", "A discount lies between 0 and 100 %.")
             }
             Self::TextMissing { .. } => both!("Ce texte est obligatoire.", "This text has to be given."),
             Self::DateInFuture { today, .. } => {

@@ -27,7 +27,7 @@ use crate::{
         },
         outcome::{self, Outcome},
         rules, store,
-        transition::{begin, settle, signature, take},
+        transition::{begin, settle, take},
         workflow::Action,
     },
     refusal::{Done, unless_refused},
@@ -232,7 +232,6 @@ pub(in crate::opportunities) async fn reassign(op: &Op, input: ReassignOppyInput
         // Who may decide follows the new place.
         let moved = store::facts(op, &conn, std::slice::from_ref(&after)).await?.pop();
         at_hand.facts = moved.unwrap_or_default();
-        let _by = signature(op, call)?;
         settle(op, &conn, call, &at_hand, after, Told::kind("oppy.reassigned").because(reason.clone())).await
     })
     .await

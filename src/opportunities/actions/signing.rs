@@ -5,6 +5,7 @@ use ::entity::vocabulary::{NonConforming, OpportunityId};
 use super::{Acting, File, bounded, paragraph};
 use crate::{
     action::{Call, Request, perform},
+    error::Error,
     op::Op,
     opportunities::{
         error::{Refusal, path},
@@ -43,12 +44,15 @@ pub(in crate::opportunities) async fn check_documents(
         let reason = paragraph("nonConforming", &document.reason)?;
         named.push(NonConforming { document: document.document.0, reason });
     }
+    if input.conform && !named.is_empty() {
+        return Err(Error::bad_input(["input", "nonConforming"], "empty where all documents conform").into());
+    }
     let request = Request::new("checkOppyDocuments", &call, &input);
     let (call, input, named) = (&call, &input, &named);
     perform(op, &request, move |conn| async move {
         let at_hand = take(op, &conn, call, input.id.0, Action::CheckDocuments).await?;
         let (deal, facts, by) = (&at_hand.object, &at_hand.facts, signature(op, call)?);
-        let outcome = match input.conform && named.is_empty() {
+        let outcome = match input.conform {
             true => outcome::conforming(deal, facts, &by),
             false => outcome::non_conforming(deal, named.clone(), facts, &by),
         };
