@@ -4,7 +4,10 @@ use std::{fmt, net::IpAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-use crate::http::limits::{Limits, SomeLimits, Unfit};
+use crate::{
+    http::limits::{Limits, SomeLimits, Unfit},
+    identity::oidc::{Oidc, SomeOidc, Unbelievable},
+};
 
 /// The fewest connections to the database: a request may need one to read beside the one it writes on, and
 /// the outbox must get through beside it.
@@ -62,6 +65,8 @@ pub struct Partial {
     pub log_json: Option<bool>,
     /// Limits on what one request may ask for.
     pub limits: SomeLimits,
+    /// The issuer that signs people in.
+    pub oidc: SomeOidc,
 }
 
 /// The settings in force.
@@ -91,6 +96,8 @@ pub struct Settings {
     pub log_json: bool,
     /// Limits on what one request may ask for.
     pub limits: Limits,
+    /// The issuer that signs people in; none: Sésame does, with passwords.
+    pub oidc: Option<Oidc>,
     /// Whether the demonstration accounts and their password are shown.
     pub demo: bool,
     origins: Vec<(&'static str, Origin)>,
@@ -136,6 +143,9 @@ pub enum ConfigError {
     /// A limit is set so that it would let nothing through, or protect nothing.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// The issuer is not one to believe.
+    #[error(transparent)]
+    Unbelievable(#[from] Unbelievable),
     /// There are too few connections to the database to work with.
     #[error("database_connections = {0}: there are at least {FEWEST_CONNECTIONS}")]
     Connections(u32),
@@ -159,6 +169,19 @@ impl Partial {
             session_days: parsed(&get, "SESAME_SESSION_DAYS", "a number of days")?,
             upload_bytes: parsed(&get, "SESAME_UPLOAD_BYTES", "a number of bytes")?,
             log_json: parsed(&get, "SESAME_LOG_JSON", "true or false")?,
+            oidc: SomeOidc {
+                issuer: get("SESAME_OIDC_ISSUER"),
+                audience: parsed(&get, "SESAME_OIDC_AUDIENCE", "a list")?,
+                algorithms: parsed(&get, "SESAME_OIDC_ALGORITHMS", "a list")?,
+                clients: parsed(&get, "SESAME_OIDC_CLIENTS", "a list")?,
+                leeway_seconds: parsed(&get, "SESAME_OIDC_LEEWAY_SECONDS", "a number of seconds")?,
+                refresh_seconds: parsed(&get, "SESAME_OIDC_REFRESH_SECONDS", "a number of seconds")?,
+                refetch_seconds: parsed(&get, "SESAME_OIDC_REFETCH_SECONDS", "a number of seconds")?,
+                insecure_http: parsed(&get, "SESAME_OIDC_INSECURE_HTTP", "true or false")?,
+                graphiql_client: get("SESAME_OIDC_GRAPHIQL_CLIENT"),
+                graphiql_scope: get("SESAME_OIDC_GRAPHIQL_SCOPE"),
+                graphiql_parameters: get("SESAME_OIDC_GRAPHIQL_PARAMETERS"),
+            },
             limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
         })
     }
@@ -204,6 +227,29 @@ impl Pick<'_> {
     }
 }
 
+/// The issuer, where anything is said of one.
+fn oidc(pick: &mut Pick<'_>) -> Option<Oidc> {
+    let usual = Oidc::of(pick.take("oidc.issuer", |p| p.oidc.issuer.clone(), String::new()));
+    let oidc = Oidc {
+        issuer: usual.issuer,
+        audience: pick.take("oidc.audience", |p| p.oidc.audience.clone(), usual.audience),
+        algorithms: pick.take("oidc.algorithms", |p| p.oidc.algorithms.clone(), usual.algorithms),
+        clients: pick.take("oidc.clients", |p| p.oidc.clients.clone(), usual.clients),
+        leeway_seconds: pick.take("oidc.leeway_seconds", |p| p.oidc.leeway_seconds, usual.leeway_seconds),
+        refresh_seconds: pick.take("oidc.refresh_seconds", |p| p.oidc.refresh_seconds, usual.refresh_seconds),
+        refetch_seconds: pick.take("oidc.refetch_seconds", |p| p.oidc.refetch_seconds, usual.refetch_seconds),
+        insecure_http: pick.take("oidc.insecure_http", |p| p.oidc.insecure_http, usual.insecure_http),
+        graphiql_client: pick.take("oidc.graphiql_client", |p| p.oidc.graphiql_client.clone(), usual.graphiql_client),
+        graphiql_scope: pick.take("oidc.graphiql_scope", |p| p.oidc.graphiql_scope.clone(), usual.graphiql_scope),
+        graphiql_parameters: pick.take(
+            "oidc.graphiql_parameters",
+            |p| p.oidc.graphiql_parameters.clone(),
+            usual.graphiql_parameters,
+        ),
+    };
+    Some(oidc).filter(|oidc| !oidc.issuer.is_empty() || !oidc.audience.0.is_empty())
+}
+
 impl Settings {
     /// Puts the sources together, the first ones winning.
     #[must_use]
@@ -225,6 +271,7 @@ impl Settings {
             upload_bytes: pick.take("upload_bytes", |p| p.upload_bytes, 20 * 1024 * 1024),
             log_json: pick.take("log_json", |p| p.log_json, false),
             limits,
+            oidc: oidc(&mut pick),
             demo: false,
             data,
             origins: pick.origins,
@@ -240,6 +287,7 @@ impl Settings {
     /// The first one that would harm.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.limits.check()?;
+        self.oidc.as_ref().map_or(Ok(()), Oidc::check)?;
         if self.database_connections < FEWEST_CONNECTIONS {
             return Err(ConfigError::Connections(self.database_connections));
         }
@@ -261,14 +309,19 @@ impl Settings {
             "session_days" => self.session_days.to_string(),
             "upload_bytes" => self.upload_bytes.to_string(),
             "log_json" => self.log_json.to_string(),
-            _ => String::new(),
+            _ => match (&self.oidc, name.strip_prefix("oidc.")) {
+                (Some(oidc), Some(name)) => oidc.told(name),
+                _ => String::new(),
+            },
         };
         let limits: std::collections::HashMap<_, _> = Limits::NAMES.iter().copied().zip(self.limits.values()).collect();
         let line = |(name, origin): &(&'static str, Origin)| match limits.get(name) {
             Some(limit) => format!("limits.{name} = {limit}  # {origin}\n"),
             None => format!("{name} = {}  # {origin}\n", value(name)),
         };
-        self.origins.iter().map(line).collect()
+        // Without an issuer nothing is said of it.
+        let is_told = |(name, _): &&(&'static str, Origin)| self.oidc.is_some() || !name.starts_with("oidc.");
+        self.origins.iter().filter(is_told).map(line).collect()
     }
 }
 
