@@ -1,5 +1,6 @@
 //! The one integration binary: see [`harness`] for how its trials are listed and run.
 
+mod api_keys;
 mod app;
 mod audit;
 mod authz_matrix;
@@ -16,12 +17,14 @@ mod harness;
 mod house;
 mod http;
 mod identity;
+mod issuer;
 mod lists;
 mod network;
 mod opportunities;
 mod orders;
 mod postgres;
 mod process;
+mod sign_in;
 mod socket;
 mod talk;
 mod walk;
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     }
     let all = [
         trials(),
+        api_keys::trials(),
         audit::trials(),
         authz_matrix::trials(),
         budgets::trials(),
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         opportunities::trials(),
         orders::trials(),
         process::trials(),
+        sign_in::trials(),
         socket::trials(),
         walk::trials(),
         work_queue::trials(),
