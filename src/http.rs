@@ -182,7 +182,7 @@ fn request_id(headers: &HeaderMap) -> String {
 /// [`Error::Unauthenticated`] where there is a token that proves nothing.
 pub(crate) async fn op(app: &Arc<App>, headers: &HeaderMap) -> Result<Op> {
     let caller = match bearer(headers)? {
-        Some(token) => Some(identity::authenticate(app, token, came_from(headers)).await?),
+        Some(token) => Some(identity::authenticate_from(app, token, came_from(headers)).await?),
         None => None,
     };
     let language = language(headers, caller.as_deref());

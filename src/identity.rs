@@ -27,7 +27,7 @@ mod uses;
 
 pub use actions::{Administrator, appoint};
 pub use delegates::{Delegate, delegates};
-pub use directory::{Directory, authenticate, is_one_more, may_prove_something};
+pub use directory::{Directory, authenticate, authenticate_from, is_one_more, may_prove_something};
 pub use error::Refusal;
 pub use external::log_out;
 pub use holders::{Holders, holders};

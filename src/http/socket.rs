@@ -513,7 +513,7 @@ impl Conversation {
         self.renewing = matches!(purpose, Purpose::Renew).then(|| token.clone());
         let address = self.asked.address;
         self.proof = Some(Box::pin(async move {
-            let caller = identity::authenticate(&app, &token, address).await;
+            let caller = identity::authenticate_from(&app, &token, address).await;
             Proven { purpose, token, caller }
         }));
     }
@@ -695,7 +695,7 @@ impl Conversation {
         // The rights are those of this moment, not those of the last time they were looked at.
         let (fresh, language, address) = (self.name(serial), session.language, self.asked.address);
         let op = async move {
-            let caller = identity::authenticate(&app, &token, address).await?;
+            let caller = identity::authenticate_from(&app, &token, address).await?;
             let mut op = Op::new(app, Some(caller), language, fresh);
             op.address = address;
             Ok::<_, Error>(Arc::new(op))

@@ -166,11 +166,20 @@ async fn read(app: &App, bearer: Bearer) -> Result<Option<Known>> {
     }))
 }
 
-/// Who is behind a bearer token or an API key, with what they may do today.
+/// Who is behind a bearer token or an API key of which it is not known where it came from: one that may be used
+/// from some places alone is nobody's.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] where it proves nothing or its session has ended.
+pub async fn authenticate(app: &Arc<App>, token: &str) -> Result<Arc<Caller>> {
+    authenticate_from(app, token, None).await
+}
+
+/// Who is behind a bearer token or an API key that came from an address, with what they may do today.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] where it proves nothing, its session has ended, or it may not be used from there.
-pub async fn authenticate(app: &Arc<App>, token: &str, address: Option<IpAddr>) -> Result<Arc<Caller>> {
+pub async fn authenticate_from(app: &Arc<App>, token: &str, address: Option<IpAddr>) -> Result<Arc<Caller>> {
     let now = app.clock.now();
     let bearer = bearer(app, token, now).await?.ok_or(Error::Unauthenticated)?;
     let holds = |known: &Arc<Known>| known.expires_at > now && known.person.id == bearer.person;

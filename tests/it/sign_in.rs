@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use migration::MigratorTrait;
 use reqwest::{StatusCode, header, redirect};
-use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, Database, EntityTrait, Statement};
 use serde_json::{Value, json};
 use sesame::{
+    authz::{
+        API_KEY,
+        policy::{self, Line},
+    },
     config::{Partial, Settings},
     identity::oidc::Oidc,
 };
 use tokio::net::TcpListener;
 
 use crate::{
-    harness::{Backend, Trial, trials},
+    harness::{Backend, TestDb, Trial, trials},
     http::{Answer, PASSWORD, Site},
     issuer::{self, AUDIENCE, CLIENT, Issuer},
     talk::Talk,
@@ -43,6 +48,7 @@ pub fn trials() -> Vec<Trial> {
     let others = trials![
         both k13_attempts_are_counted_for_all_processes_together,
         once an_issuer_that_cannot_be_believed_is_refused,
+        both a_database_of_before_gets_the_grants,
     ];
     with_an_issuer.chain(others).collect()
 }
@@ -518,4 +524,32 @@ async fn an_issuer_that_cannot_be_believed_is_refused() {
         let bad = format!("{good}\nalgorithms = [\"{algorithms}\"]");
         assert!(checked(&bad).is_err_and(|error| error.contains(algorithms)), "{bad}");
     }
+}
+
+/// Who had a policy before has what came with API keys in it afterwards.
+async fn a_database_of_before_gets_the_grants(backend: Backend) {
+    let db = TestDb::empty(backend).await;
+    let conn = Database::connect(&db.url).await.expect("a connection");
+    migration::Migrator::up(&conn, Some(13)).await.expect("the steps before");
+    let policy =
+        "INSERT INTO policy_version (version, changed_at, reason) VALUES (1, '2026-03-16 09:00:00+00:00', 'x')";
+    conn.execute_unprepared(policy).await.expect("a policy");
+    migration::Migrator::up(&conn, None).await.expect("the steps from there");
+    let count = async |what: String| {
+        let row =
+            conn.query_one_raw(Statement::from_string(conn.get_database_backend(), what)).await.expect("an answer");
+        row.expect("a row").try_get_by_index::<i64>(0).expect("a number")
+    };
+    let came = ["readApiKeys", "createApiKey", "updateApiKey", "revokeApiKey", "unlinkUser"];
+    let lines = policy::shipped().expect("the shipped policy");
+    let ours = lines.iter().filter(|line| line.subject == API_KEY || came.contains(&line.object.as_str()));
+    let mut granted = 0;
+    for Line { subject, object, step, scope, .. } in ours {
+        let same = format!("subject = '{subject}' AND object = '{object}' AND step = '{step}' AND scope = '{scope}'");
+        assert_eq!(count(format!("SELECT COUNT(*) FROM policy_line WHERE {same}")).await, 1, "{subject} {object}");
+        granted += 1;
+    }
+    assert_eq!(granted, 7);
+    assert!(count("SELECT MAX(version) FROM policy_version".to_owned()).await > 1);
+    conn.close().await.expect("closed");
 }
