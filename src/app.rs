@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     files,
     graphql::Schemas,
-    identity::{Directory, Issuer, roles},
+    identity::{Directory, Issuer, oidc::Provider, roles},
     live::{Connections, Findings},
     manifests::Manifests,
     outbox::Outbox,
@@ -42,6 +42,8 @@ pub struct App {
     pub directory: Directory,
     /// Makes and reads access tokens.
     pub issuer: Issuer,
+    /// The issuer outside that signs people in, where there is one.
+    pub oidc: Option<Provider>,
     /// Where files are kept.
     pub files: Arc<dyn ObjectStore>,
     /// Connections that live as long as their caller's rights.
@@ -74,6 +76,7 @@ impl App {
         let uploads = settings.data.join("uploads");
         std::fs::create_dir_all(&uploads).map_err(fault)?;
         let issuer = Issuer::open(&settings).map_err(fault)?;
+        let oidc = settings.oidc.clone().map(Provider::new).transpose().map_err(|e| Error::Internal(e.into()))?;
         let files = LocalFileSystem::new_with_prefix(&uploads).map_err(|e| Error::Internal(e.into()))?;
         // Durable before it is acknowledged (K-1).
         let files = files.with_fsync(true).with_automatic_cleanup(true);
@@ -94,6 +97,7 @@ impl App {
             outbox: Outbox::default(),
             directory: Directory::default(),
             issuer,
+            oidc,
             files: Arc::new(files),
             connections: Connections::default(),
             findings: Findings::default(),
@@ -133,6 +137,11 @@ impl App {
         tasks.push(supervised("forgetting what is over", move || forget_hourly(forgetting.clone())));
         let waking = app();
         tasks.push(supervised("waking deals", move || crate::opportunities::wake_daily(waking.clone())));
+        let (noting, reading) = (app(), app());
+        tasks.push(supervised("noting the use of keys", move || crate::identity::note_uses(noting.clone())));
+        if self.oidc.is_some() {
+            tasks.push(supervised("reading the issuer's keys", move || read_issuer(reading.clone())));
+        }
         Background(tasks)
     }
 
@@ -225,6 +234,14 @@ where
             running = begin();
         }
     })
+}
+
+/// Follows what the issuer publishes.
+async fn read_issuer(app: Arc<App>) {
+    match &app.oidc {
+        Some(issuer) => issuer.follow().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// How often the outbox is looked after.

@@ -25,6 +25,8 @@ pub use view::{Rights, Scope, Scopes, View};
 
 /// Role of whoever is not signed in.
 pub const ANONYMOUS: &str = "ANONYMOUS";
+/// Role that every API key has: what it may do beside its roles, instead of what everybody signed in may.
+pub const API_KEY: &str = "API_KEY";
 /// Role that everybody signed in has.
 pub const ANYONE: &str = "ANYONE";
 
@@ -127,6 +129,25 @@ impl Caller {
             holder,
         }));
         let permissions = grants.iter().fold(PermissionSet::default(), |all, g| all.union(g.rights.permissions()));
+        Self { person, session, until, grants, permissions }
+    }
+
+    /// Puts together what an API key may do: what its roles may, limited to some permissions, and what every key may.
+    #[must_use]
+    pub fn of_key(
+        policy: &Policy,
+        person: Arc<Person>,
+        limited_to: Option<PermissionSet>,
+        session: SessionId,
+        until: DateTime<Utc>,
+    ) -> Self {
+        let mut rights = policy.view.rights(person.roles.iter().map(String::as_str));
+        if let Some(only) = limited_to {
+            rights.limit(only);
+        }
+        rights.include(&policy.view.rights([API_KEY]));
+        let permissions = rights.permissions();
+        let grants = vec![Grant { holder: person.clone(), through: None, rights }];
         Self { person, session, until, grants, permissions }
     }
 

@@ -4,9 +4,12 @@ use std::{fmt, net::IpAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-use crate::http::{
-    is_origin,
-    limits::{Limits, SomeLimits, Unfit},
+use crate::{
+    http::{
+        is_origin,
+        limits::{Limits, SomeLimits, Unfit},
+    },
+    identity::oidc::{Oidc, SomeOidc, Unbelievable},
 };
 
 /// The fewest connections to the database: a request may need one to read beside the one it writes on, and
@@ -69,6 +72,8 @@ pub struct Partial {
     pub cors_origins: Option<Vec<String>>,
     /// Limits on what one request may ask for.
     pub limits: SomeLimits,
+    /// The issuer that signs people in.
+    pub oidc: SomeOidc,
 }
 
 /// The settings in force.
@@ -102,6 +107,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Limits on what one request may ask for.
     pub limits: Limits,
+    /// The issuer that signs people in; none: Sésame does, with passwords.
+    pub oidc: Option<Oidc>,
     /// Whether the demonstration accounts and their password are shown.
     pub demo: bool,
     origins: Vec<(&'static str, Origin)>,
@@ -152,6 +159,9 @@ pub enum ConfigError {
         "cors_origins: «{0}» is not an origin such as https://desk.example: scheme, host and port in lower case, no path, no *"
     )]
     Origin(String),
+    /// The issuer is not one to believe.
+    #[error(transparent)]
+    Unbelievable(#[from] Unbelievable),
     /// There are too few connections to the database to work with.
     #[error("database_connections = {0}: there are at least {FEWEST_CONNECTIONS}")]
     Connections(u32),
@@ -177,6 +187,19 @@ impl Partial {
             log_json: parsed(&get, "SESAME_LOG_JSON", "true or false")?,
             automatic_persisted_queries: parsed(&get, "SESAME_AUTOMATIC_PERSISTED_QUERIES", "true or false")?,
             cors_origins: get("SESAME_CORS_ORIGINS").map(|text| listed(&text)),
+            oidc: SomeOidc {
+                issuer: get("SESAME_OIDC_ISSUER"),
+                audience: parsed(&get, "SESAME_OIDC_AUDIENCE", "a list")?,
+                algorithms: parsed(&get, "SESAME_OIDC_ALGORITHMS", "a list")?,
+                clients: parsed(&get, "SESAME_OIDC_CLIENTS", "a list")?,
+                leeway_seconds: parsed(&get, "SESAME_OIDC_LEEWAY_SECONDS", "a number of seconds")?,
+                refresh_seconds: parsed(&get, "SESAME_OIDC_REFRESH_SECONDS", "a number of seconds")?,
+                refetch_seconds: parsed(&get, "SESAME_OIDC_REFETCH_SECONDS", "a number of seconds")?,
+                insecure_http: parsed(&get, "SESAME_OIDC_INSECURE_HTTP", "true or false")?,
+                graphiql_client: get("SESAME_OIDC_GRAPHIQL_CLIENT"),
+                graphiql_scope: get("SESAME_OIDC_GRAPHIQL_SCOPE"),
+                graphiql_parameters: get("SESAME_OIDC_GRAPHIQL_PARAMETERS"),
+            },
             limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
         })
     }
@@ -227,6 +250,29 @@ impl Pick<'_> {
     }
 }
 
+/// The issuer, where anything is said of one.
+fn oidc(pick: &mut Pick<'_>) -> Option<Oidc> {
+    let usual = Oidc::of(pick.take("oidc.issuer", |p| p.oidc.issuer.clone(), String::new()));
+    let oidc = Oidc {
+        issuer: usual.issuer,
+        audience: pick.take("oidc.audience", |p| p.oidc.audience.clone(), usual.audience),
+        algorithms: pick.take("oidc.algorithms", |p| p.oidc.algorithms.clone(), usual.algorithms),
+        clients: pick.take("oidc.clients", |p| p.oidc.clients.clone(), usual.clients),
+        leeway_seconds: pick.take("oidc.leeway_seconds", |p| p.oidc.leeway_seconds, usual.leeway_seconds),
+        refresh_seconds: pick.take("oidc.refresh_seconds", |p| p.oidc.refresh_seconds, usual.refresh_seconds),
+        refetch_seconds: pick.take("oidc.refetch_seconds", |p| p.oidc.refetch_seconds, usual.refetch_seconds),
+        insecure_http: pick.take("oidc.insecure_http", |p| p.oidc.insecure_http, usual.insecure_http),
+        graphiql_client: pick.take("oidc.graphiql_client", |p| p.oidc.graphiql_client.clone(), usual.graphiql_client),
+        graphiql_scope: pick.take("oidc.graphiql_scope", |p| p.oidc.graphiql_scope.clone(), usual.graphiql_scope),
+        graphiql_parameters: pick.take(
+            "oidc.graphiql_parameters",
+            |p| p.oidc.graphiql_parameters.clone(),
+            usual.graphiql_parameters,
+        ),
+    };
+    Some(oidc).filter(|oidc| !oidc.issuer.is_empty() || !oidc.audience.0.is_empty())
+}
+
 impl Settings {
     /// Puts the sources together, the first ones winning.
     #[must_use]
@@ -254,6 +300,7 @@ impl Settings {
             ),
             cors_origins: pick.take("cors_origins", |p| p.cors_origins.clone(), Vec::new()),
             limits,
+            oidc: oidc(&mut pick),
             demo: false,
             data,
             origins: pick.origins,
@@ -272,6 +319,7 @@ impl Settings {
         if let Some(odd) = self.cors_origins.iter().find(|origin| !is_origin(origin)) {
             return Err(ConfigError::Origin(odd.clone()));
         }
+        self.oidc.as_ref().map_or(Ok(()), Oidc::check)?;
         if self.database_connections < FEWEST_CONNECTIONS {
             return Err(ConfigError::Connections(self.database_connections));
         }
@@ -295,14 +343,19 @@ impl Settings {
             "log_json" => self.log_json.to_string(),
             "automatic_persisted_queries" => self.automatic_persisted_queries.to_string(),
             "cors_origins" => format!("{:?}", self.cors_origins),
-            _ => String::new(),
+            _ => match (&self.oidc, name.strip_prefix("oidc.")) {
+                (Some(oidc), Some(name)) => oidc.told(name),
+                _ => String::new(),
+            },
         };
         let limits: std::collections::HashMap<_, _> = Limits::NAMES.iter().copied().zip(self.limits.values()).collect();
         let line = |(name, origin): &(&'static str, Origin)| match limits.get(name) {
             Some(limit) => format!("limits.{name} = {limit}  # {origin}\n"),
             None => format!("{name} = {}  # {origin}\n", value(name)),
         };
-        self.origins.iter().map(line).collect()
+        // Without an issuer nothing is said of it.
+        let is_told = |(name, _): &&(&'static str, Origin)| self.oidc.is_some() || !name.starts_with("oidc.");
+        self.origins.iter().filter(is_told).map(line).collect()
     }
 }
 

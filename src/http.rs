@@ -12,6 +12,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use ::entity::vocabulary::Language;
 use axum::{
     Router,
+    body::Body,
     extract::{ConnectInfo, Extension, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
@@ -24,7 +25,11 @@ use crate::{
     app::App,
     authz::Caller,
     error::{Error, Result},
-    i18n, identity,
+    i18n,
+    identity::{
+        self,
+        oidc::{Provider, Standing},
+    },
     op::Op,
 };
 
@@ -55,8 +60,12 @@ pub use serving::Serving;
 
 /// How long the database may take to show that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// The largest form that tells of a logout.
+const LOGOUT_FORM: usize = 32 * 1024;
 /// Names a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where a request came from, as this server saw it; whatever a client writes there is thrown away.
+const PEER: HeaderName = HeaderName::from_static("x-sesame-peer");
 
 /// Where a request came from; a router without a listener does not know.
 type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
@@ -103,11 +112,12 @@ impl Life {
 
 /// All addresses.
 pub fn router(app: Arc<App>, life: Life) -> Router {
-    let graphiql = app.settings.graphiql.then(|| graphiql::router(page_config(&app)));
+    let graphiql = app.settings.graphiql.then(|| graphiql::router(page_config(&app), Some(app.clone())));
     let files = crate::files::router(app.clone());
     let limits = &app.settings.limits;
     let waiting = gate::Gate::new(limits.waiting_sockets, limits.address_waiting_sockets);
     let cors = origin::cors(&app.settings.cors_origins);
+    let logout = app.oidc.as_ref().map(|_| Router::new().route("/oidc/backchannel-logout", post(logged_out)));
     let server = Arc::new(Server { app, documents: documents::Documents::default(), waiting, life });
     let router = Router::new()
         .route("/graphql", post(api::post).get(api::get))
@@ -117,6 +127,7 @@ pub fn router(app: Arc<App>, life: Life) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/", get(front_page))
+        .merge(logout.unwrap_or_default())
         .with_state(server)
         .merge(files)
         .merge(graphiql.unwrap_or_default())
@@ -147,6 +158,10 @@ async fn named_and_safe(mut request: Request, next: Next) -> Response {
     ];
     let name = HeaderValue::try_from(crate::hex(&rand::random::<[u8; 8]>())).unwrap_or(HeaderValue::from_static("-"));
     request.headers_mut().insert(REQUEST_ID, name.clone());
+    request.headers_mut().remove(PEER);
+    if let Some(peer) = peer_of(&request) {
+        request.headers_mut().insert(PEER, peer);
+    }
     // A proxy that ends TLS says so; over plain HTTP browsers ignore what is said of it.
     let is_secure = request.headers().get("x-forwarded-proto").is_some_and(|protocol| protocol == "https");
     let mut response = next.run(request).await;
@@ -161,6 +176,17 @@ async fn named_and_safe(mut request: Request, next: Next) -> Response {
     response
 }
 
+/// The address that a request came from, as a header.
+fn peer_of(request: &Request) -> Option<HeaderValue> {
+    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+    HeaderValue::try_from(peer.ip().to_string()).ok()
+}
+
+/// The address that a request came from, where that is known.
+fn came_from(headers: &HeaderMap) -> Option<std::net::IpAddr> {
+    headers.get(PEER)?.to_str().ok()?.parse().ok()
+}
+
 /// The name that a request was given.
 fn request_id(headers: &HeaderMap) -> String {
     headers.get(REQUEST_ID).and_then(|name| name.to_str().ok()).unwrap_or("-").to_owned()
@@ -172,19 +198,19 @@ fn request_id(headers: &HeaderMap) -> String {
 /// [`Error::Unauthenticated`] where there is a token that proves nothing.
 pub(crate) async fn op(app: &Arc<App>, headers: &HeaderMap) -> Result<Op> {
     let caller = match bearer(headers)? {
-        Some(token) => Some(identity::authenticate(app, token).await?),
+        Some(token) => Some(identity::authenticate_from(app, token, came_from(headers)).await?),
         None => None,
     };
     let language = language(headers, caller.as_deref());
     Ok(Op::new(app.clone(), caller, language, request_id(headers)))
 }
 
-/// Looks whether the token of a request, where it has one, is one of ours and still good, without asking
+/// Looks whether the token of a request, where it has one, is signed as it must be and still good, without asking
 /// the database whether its session is.
-fn has_proof(app: &App, headers: &HeaderMap) -> Result<()> {
+async fn has_proof(app: &App, headers: &HeaderMap) -> Result<()> {
     match bearer(headers)? {
-        Some(token) => app.issuer.read(token, app.clock.now()).map(drop).ok_or(Error::Unauthenticated),
-        None => Ok(()),
+        Some(token) if !identity::may_prove_something(app, token).await => Err(Error::Unauthenticated),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -251,7 +277,13 @@ async fn ready(State(server): State<Arc<Server>>) -> Response {
     if server.app.outbox.is_late() {
         return not_ready("events are stuck\n");
     }
+    let issuer = server.app.oidc.as_ref().map(Provider::standing);
+    if issuer == Some(Standing::Unknown) {
+        return not_ready("the issuer's keys are not known yet\n");
+    }
     match tokio::time::timeout(SIGN_OF_LIFE, server.app.database.ping()).await {
+        // Tokens whose keys are known go on: taking this server out of use would help nobody.
+        Ok(Ok(())) if issuer == Some(Standing::Away) => "ready, but the issuer does not answer\n".into_response(),
         Ok(Ok(())) => "ready\n".into_response(),
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready");
@@ -262,6 +294,26 @@ async fn ready(State(server): State<Arc<Server>>) -> Response {
             not_ready("the database does not answer\n")
         }
     }
+}
+
+/// What the issuer sends when somebody has logged out there (OpenID Connect Back-Channel Logout 1.0). A form, as
+/// it must be: what it says is proven by its signature, whoever sends it.
+async fn logged_out(State(server): State<Arc<Server>>, body: Body) -> Response {
+    let patience = Duration::from_secs(server.app.settings.limits.body_seconds);
+    let Ok(Ok(form)) = tokio::time::timeout(patience, axum::body::to_bytes(body, LOGOUT_FORM)).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let form = String::from_utf8_lossy(&form);
+    let token = form.split('&').find_map(|pair| pair.strip_prefix("logout_token=")).unwrap_or_default();
+    let status = match identity::log_out(&server.app, token).await {
+        Ok(()) => StatusCode::OK,
+        Err(Error::Unauthenticated) => StatusCode::BAD_REQUEST,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a logout at the issuer is not done");
+            status_of(&error)
+        }
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
 async fn front_page() -> Html<&'static str> {

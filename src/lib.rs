@@ -31,6 +31,7 @@ pub mod crm;
 pub mod db;
 pub mod demo;
 pub mod error;
+mod fetch;
 pub mod files;
 pub mod forecast;
 pub mod graphql;

@@ -8,8 +8,10 @@ pub mod vocabulary;
 
 /// People, organisation, sessions.
 pub mod identity {
+    pub mod api_key;
     pub mod delegation;
     pub mod deputy;
+    pub mod external_identity;
     pub mod former_place;
     pub mod person;
     pub mod person_role;
@@ -17,6 +19,7 @@ pub mod identity {
     pub mod region;
     pub mod role;
     pub mod session;
+    pub mod sign_in_attempt;
 }
 
 /// Accounts, brokers, their sites, contacts and how all of them are reached.

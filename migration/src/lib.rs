@@ -21,6 +21,7 @@ mod m0010_crm;
 mod m0011_opportunities;
 mod m0012_forecast;
 mod m0013_grants;
+mod m0015_sign_in;
 mod m0016_http_limits;
 
 /// All steps, oldest first.
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_opportunities::Migration),
             Box::new(m0012_forecast::Migration),
             Box::new(m0013_grants::Migration),
+            Box::new(m0015_sign_in::Migration),
             Box::new(m0016_http_limits::Migration),
         ]
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Fault, Place, Refusal};
-use crate::authz::{ANONYMOUS, ANYONE, Permission, Scope, policy::Line};
+use crate::authz::{ANONYMOUS, ANYONE, API_KEY, Permission, Scope, policy::Line};
 
 /// What exists without a token, whatever the policy says of others (60-api, 1).
 const WITHOUT_TOKEN: [Permission; 2] = [Permission::SignIn, Permission::RefreshSession];
@@ -52,7 +52,7 @@ pub fn changed(lines: &[Line], change: &Change, roles: &[String]) -> Result<Vec<
 
 /// What is wrong with a line by itself.
 fn fault(line: &Line, roles: &[String]) -> Option<Fault> {
-    let known = || roles.iter().cloned().chain([ANYONE, ANONYMOUS].map(str::to_owned)).collect::<Vec<_>>();
+    let known = || roles.iter().cloned().chain([ANYONE, ANONYMOUS, API_KEY].map(str::to_owned)).collect::<Vec<_>>();
     if !known().contains(&line.subject) {
         return Some(Fault::Role { given: line.subject.clone(), known: known() });
     }

@@ -63,6 +63,16 @@ permissions! {
     DeactivateUser = "deactivateUser",
     /// Let a deactivated user in again.
     ReactivateUser = "reactivateUser",
+    /// Take from a user what they sign in with elsewhere.
+    UnlinkUser = "unlinkUser",
+    /// Read API keys.
+    ReadApiKeys = "readApiKeys",
+    /// Make an API key.
+    CreateApiKey = "createApiKey",
+    /// Change an API key.
+    UpdateApiKey = "updateApiKey",
+    /// End an API key.
+    RevokeApiKey = "revokeApiKey",
     /// Create a role.
     CreateRole = "createRole",
     /// Read the policy.

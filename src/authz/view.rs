@@ -90,6 +90,13 @@ impl Rights {
         Permission::ALL.iter().copied().filter(|p| !self.scopes(*p).is_empty()).collect()
     }
 
+    /// Takes away what is not among some permissions.
+    pub fn limit(&mut self, only: PermissionSet) {
+        for permission in Permission::ALL.iter().copied().filter(|permission| !only.contains(*permission)) {
+            self.0[permission as usize] = Scopes::default();
+        }
+    }
+
     /// Adds what others may do.
     pub fn include(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {

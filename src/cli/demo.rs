@@ -40,6 +40,8 @@ impl Demo {
     pub(super) async fn run(self, settings: Settings) -> Outcome {
         let mut settings = settings;
         (settings.demo, settings.server_timing) = (true, true);
+        // Its people have their password, wherever those of the company sign in.
+        settings.oidc = None;
         serve::log(&settings);
         if self.reset {
             demo::remove(&settings).await?;

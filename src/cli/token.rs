@@ -21,6 +21,9 @@ pub(super) struct Token {
 
 impl Token {
     pub(super) async fn run(self, settings: Settings) -> Outcome {
+        if let Some(oidc) = &settings.oidc {
+            return Err(format!("people sign in at {}: tokens come from there", oidc.issuer).into());
+        }
         let app = App::open(settings, Clock::system()).await?;
         let op = Op::new(Arc::clone(&app), None, Language::Fr, "command line".to_owned());
         let email = self.user.trim().to_lowercase();

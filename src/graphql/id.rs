@@ -1,7 +1,7 @@
 //! Opaque global ids: base64 of the type's name and the key.
 
 use ::entity::vocabulary::{
-    AccountId, ArticleId, AttachmentId, ContactId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId,
+    AccountId, ApiKeyId, ArticleId, AttachmentId, ContactId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId,
     LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, QuotaId, RegionId, SiteId, UploadId,
     WorkItemId,
 };
@@ -33,6 +33,7 @@ keys! {
     RegionId = "Region",
     DelegationId = "Delegation",
     DeputyId = "Deputy",
+    ApiKeyId = "ApiKey",
     AccountId = "Account",
     SiteId = "Site",
     ContactId = "Contact",

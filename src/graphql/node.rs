@@ -1,8 +1,8 @@
 //! Relay's `node`: any object by its global id, where one may read it.
 
 use ::entity::vocabulary::{
-    AccountId, ArticleId, ContactId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OpportunityId, OrderId, PersonId,
-    QuotaId, RegionId, SiteId, WorkItemId,
+    AccountId, ApiKeyId, ArticleId, ContactId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OpportunityId, OrderId,
+    PersonId, QuotaId, RegionId, SiteId, WorkItemId,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 
@@ -24,7 +24,7 @@ use crate::{
     forecast::{self, types::Quota},
     identity::{
         self,
-        types::{Delegation, Deputy, Person, Region},
+        types::{ApiKey, Delegation, Deputy, Person, Region},
     },
     loaders::Loaders,
     op::Op,
@@ -65,6 +65,8 @@ pub enum Node {
     WorkItem(WorkItem),
     /// A deputy's mandate.
     Deputy(Deputy),
+    /// A key with which a program comes in.
+    ApiKey(ApiKey),
 }
 
 /// Look-ups by global id.
@@ -108,6 +110,7 @@ async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Optio
         PersonId::TYPE => loaders.find(PersonId(key)).await?.map(|row| Person(row).into()),
         DelegationId::TYPE => identity::delegation(op, loaders, DelegationId(key)).await?.map(Node::from),
         DeputyId::TYPE => identity::mandate(op, DeputyId(key)).await?.map(Node::from),
+        ApiKeyId::TYPE => identity::api_key(op, ApiKeyId(key)).await?.map(Node::from),
         RegionId::TYPE => identity::region(op, loaders, RegionId(key)).await?.map(Node::from),
         AccountId::TYPE => crm::readable(op, loaders, AccountId(key)).await?.map(|row| Account(row).into()),
         SiteId::TYPE => crm::readable_site(op, loaders, SiteId(key)).await?.map(|row| Site(row).into()),

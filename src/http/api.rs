@@ -255,7 +255,7 @@ pub(super) async fn posted(
     is_json(asked)?;
     // A token that proves nothing is refused before anything is waited for. Who it speaks for is looked
     // at when the body is there: it may have taken its time.
-    super::has_proof(&server.app, asked.headers).map_err(|error| denied(server, peer, asked, error))?;
+    super::has_proof(&server.app, asked.headers).await.map_err(|error| denied(server, peer, asked, error))?;
     let body = arrived(server, asked, body).await?;
     let op = caller(server, peer, asked).await?;
     let incoming = Incoming::from_json(&body, &server.app.settings.limits);

@@ -7,11 +7,13 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::app::App;
 
 const ENDPOINT: &str = "/graphql";
 const SOCKET: &str = "/graphql/ws";
@@ -26,6 +28,13 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
     connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
+/// The page, and what it says.
+struct Page {
+    config: PageConfig,
+    /// Where people sign in elsewhere: what is known of the issuer is in the page.
+    elsewhere: Option<Arc<App>>,
+}
+
 /// What the page is told about this server.
 #[derive(Clone, Debug, Default)]
 pub struct PageConfig {
@@ -36,12 +45,13 @@ pub struct PageConfig {
 }
 
 /// Serves `/graphiql` and its assets.
-pub fn router(config: PageConfig) -> Router {
+pub fn router(config: PageConfig, app: Option<Arc<App>>) -> Router {
+    let elsewhere = app.filter(|app| app.oidc.is_some());
     Router::new()
         .route("/graphiql", get(page))
         .route("/graphiql/", get(async || Redirect::permanent("/graphiql")))
         .route("/graphiql/assets/{file}", get(asset))
-        .with_state(Arc::from(TEMPLATE.replace(PLACEHOLDER, &config_json(&config))))
+        .with_state(Arc::new(Page { config, elsewhere }))
 }
 
 /// One embedded file of the bundle.
@@ -83,18 +93,53 @@ static ASSETS: [Asset; 6] = [
     asset!("LICENSES.txt", "text/plain; charset=utf-8"),
 ];
 
+impl Page {
+    /// What the page is told of the issuer; null where people sign in here.
+    fn issuer(&self) -> Value {
+        let Some(issuer) = self.elsewhere.as_ref().and_then(|app| app.oidc.as_ref()) else { return Value::Null };
+        let (settings, metadata) = (issuer.settings(), issuer.metadata());
+        json!({
+            "issuer": settings.issuer,
+            "client": Some(&settings.graphiql_client).filter(|client| !client.is_empty()),
+            "scope": settings.graphiql_scope,
+            "parameters": settings.graphiql_parameters,
+            "authorization": metadata.as_ref().map(|metadata| &metadata.authorization_endpoint),
+            "token": metadata.as_ref().map(|metadata| &metadata.token_endpoint),
+        })
+    }
+
+    /// What the page may do: ask the issuer for tokens, too, where there is one.
+    fn policy(&self) -> HeaderValue {
+        let usual = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+        let issuer = self.elsewhere.as_ref().and_then(|app| app.oidc.as_ref());
+        let Some(origin) = issuer.and_then(|i| i.metadata()).and_then(|m| origin(&m.token_endpoint)) else {
+            return usual;
+        };
+        let wider = CONTENT_SECURITY_POLICY.replace("connect-src 'self'", &format!("connect-src 'self' {origin}"));
+        HeaderValue::try_from(wider).unwrap_or(usual)
+    }
+}
+
+/// The origin of an address, where it is one that can stand in a policy.
+fn origin(address: &str) -> Option<String> {
+    let address: Uri = address.parse().ok()?;
+    let (scheme, authority) = (address.scheme_str()?, address.authority()?.as_str());
+    let is_plain = authority.chars().all(|c| c.is_ascii_alphanumeric() || ".:-[]".contains(c));
+    is_plain.then(|| format!("{scheme}://{authority}"))
+}
+
 /// The page's configuration, safe within a `<script>` element: no `<` can end it early.
-fn config_json(config: &PageConfig) -> String {
+fn config_json(page: &Page) -> String {
+    let config = &page.config;
     let accounts = match config.demo_password {
         Some(_) => config.demo_accounts.as_slice(),
         None => &[],
     };
     let demo: Vec<_> = accounts.iter().map(|(email, label)| json!({ "email": email, "label": label })).collect();
-    json!({ "endpoint": ENDPOINT, "socket": SOCKET, "demo": demo, "demoPassword": config.demo_password })
-        .to_string()
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
+    let config = json!({
+        "endpoint": ENDPOINT, "socket": SOCKET, "demo": demo, "demoPassword": config.demo_password, "oidc": page.issuer(),
+    });
+    config.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
 /// A strong validator of the content, so that a new release is seen at once and an old one not sent twice.
@@ -108,15 +153,16 @@ fn entity_tag(body: &[u8]) -> HeaderValue {
     HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-async fn page(State(page): State<Arc<str>>) -> Response {
+async fn page(State(page): State<Arc<Page>>) -> Response {
+    let text = TEMPLATE.replace(PLACEHOLDER, &config_json(&page));
     let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_SECURITY_POLICY, page.policy()),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
-    (headers, page.to_string()).into_response()
+    (headers, text).into_response()
 }
 
 async fn asset(Path(file): Path<String>, request: HeaderMap) -> Response {
@@ -165,7 +211,7 @@ mod tests {
             request = request.header(header::IF_NONE_MATCH, tag);
         }
         let request = request.body(Body::empty()).expect("a request");
-        let response = router(config).call(request).await.expect("infallible");
+        let response = router(config, None).call(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
         (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())

@@ -82,7 +82,7 @@ impl Session {
     ) -> impl Future<Output = Result<Arc<Op>>> + Send + 'static {
         let (app, token, language) = (app.clone(), self.token.clone(), self.language);
         async move {
-            let caller = identity::authenticate(&app, &token).await?;
+            let caller = identity::authenticate_from(&app, &token, address).await?;
             let mut op = Op::new(app, Some(caller), language, request_id);
             op.address = address;
             Ok(Arc::new(op))

@@ -488,8 +488,9 @@ impl Conversation {
         // Who looked at the present token again does so behind the next one.
         self.again |= self.schedule.retry.take().is_some() && !matches!(purpose, Purpose::Again);
         self.renewing = matches!(purpose, Purpose::Renew).then(|| token.clone());
+        let address = self.asked.address;
         self.proof = Some(Box::pin(async move {
-            let caller = identity::authenticate(&app, &token).await;
+            let caller = identity::authenticate_from(&app, &token, address).await;
             Proven { purpose, token, caller }
         }));
     }
@@ -851,9 +852,8 @@ impl Conversation {
     /// whatever is asked under the old one, too.
     fn may_yet_be_renewed(&mut self, caller: &Caller, now: Instant) -> bool {
         let app = &self.server.app;
-        let is_theirs = |token: &Arc<str>| {
-            app.issuer.read(token, app.clock.now()).is_some_and(|bearer| bearer.person == caller.person.id)
-        };
+        let present = self.session.as_ref().map(|session| session.token.clone()).unwrap_or_default();
+        let is_theirs = |token: &Arc<str>| identity::is_one_more(app, token, &present, caller.person.id);
         let next = match &self.schedule.retry {
             Some((_, Purpose::Renew, token)) => Some(token),
             _ => self.renewals.front().or(self.renewing.as_ref()),

@@ -382,9 +382,9 @@ impl Speech {
             self.again = true;
             return;
         }
-        let (app, token) = (self.server.app.clone(), session.token.clone());
+        let (app, token, address) = (self.server.app.clone(), session.token.clone(), self.address);
         self.schedule.retry_at = None;
-        self.proof = Some(Box::pin(async move { identity::authenticate(&app, &token).await }));
+        self.proof = Some(Box::pin(async move { identity::authenticate_from(&app, &token, address).await }));
     }
 
     fn proven(&mut self, caller: Result<Arc<Caller>, Error>) {

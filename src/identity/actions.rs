@@ -1,14 +1,16 @@
 //! What can be done to people, roles and mandates: one function per use case, each with its transaction.
 
 mod administrator;
+mod api_keys;
 mod mandates;
 mod settings;
 mod users;
 
 pub use administrator::{Administrator, appoint};
+pub use api_keys::{ApiKeyChange, NewApiKey, create_api_key, revoke_api_key, update_api_key};
 pub use mandates::{end_deputy, name_deputy};
 pub use settings::{Settings, update_settings};
-pub use users::{NewRole, NewUser, UserChange, create_role, create_user, set_active, update_user};
+pub use users::{NewRole, NewUser, UserChange, create_role, create_user, set_active, unlink_user, update_user};
 
 use ::entity::identity::person;
 

@@ -1,6 +1,6 @@
 //! The context's refusals.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{passwords, rules::Lacking};
@@ -17,6 +17,8 @@ pub enum Refusal {
     Account(Account),
     /// Who stands in for whom.
     Mandate(Mandate),
+    /// API keys.
+    Key(Key),
 }
 
 /// Refusals about signing in and passwords.
@@ -29,7 +31,12 @@ pub enum Access {
     /// Too many wrong passwords in a row (K-13).
     TooManyAttempts {
         /// When to try again.
-        seconds: u64,
+        seconds: i64,
+    },
+    /// People sign in at an issuer outside.
+    SignInElsewhere {
+        /// Which one.
+        issuer: String,
     },
     /// The refresh token is unknown, used before, or its session has ended.
     SessionEnded,
@@ -75,6 +82,29 @@ pub enum Account {
         /// Which of the two.
         active: bool,
     },
+    /// The person signs in nowhere else.
+    NotLinked,
+}
+
+/// Refusals about API keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Key {
+    /// A key without a role could do nothing.
+    RoleRequired,
+    /// The key would have ended already.
+    ExpiryPassed {
+        /// Now.
+        now: DateTime<Utc>,
+    },
+    /// There is no such permission.
+    UnknownPermission {
+        /// Its place in the list.
+        place: usize,
+        /// The name given.
+        name: String,
+    },
+    /// The key is revoked.
+    Revoked,
 }
 
 /// Refusals about mandates.
@@ -128,6 +158,12 @@ impl From<Mandate> for Refusal {
     }
 }
 
+impl From<Key> for Refusal {
+    fn from(refusal: Key) -> Self {
+        Self::Key(refusal)
+    }
+}
+
 impl refusal::Refusal for Refusal {
     fn code(&self) -> &'static str {
         match self {
@@ -135,6 +171,7 @@ impl refusal::Refusal for Refusal {
             Self::Access(refusal) => refusal.code(),
             Self::Account(refusal) => refusal.code(),
             Self::Mandate(refusal) => refusal.code(),
+            Self::Key(refusal) => refusal.code(),
         }
     }
 
@@ -145,6 +182,8 @@ impl refusal::Refusal for Refusal {
             Self::Account(Account::UnknownRole { place, .. }) => return vec!["roles".to_owned(), place.to_string()],
             Self::Account(refusal) => refusal.field(),
             Self::Mandate(refusal) => refusal.field(),
+            Self::Key(Key::UnknownPermission { place, .. }) => return vec!["limitedTo".to_owned(), place.to_string()],
+            Self::Key(refusal) => refusal.field(),
         };
         if name.is_empty() { Vec::new() } else { vec![name.to_owned()] }
     }
@@ -155,6 +194,7 @@ impl refusal::Refusal for Refusal {
             Self::Access(refusal) => refusal.text(),
             Self::Account(refusal) => refusal.text(),
             Self::Mandate(refusal) => refusal.text(),
+            Self::Key(refusal) => refusal.text(),
         }
     }
 }
@@ -164,6 +204,7 @@ impl Access {
         match self {
             Self::WrongCredentials | Self::WrongPassword => "WRONG_CREDENTIALS",
             Self::TooManyAttempts { .. } => "TOO_MANY_ATTEMPTS",
+            Self::SignInElsewhere { .. } => "SIGN_IN_ELSEWHERE",
             Self::SessionEnded | Self::SignedOut => "SESSION_ENDED",
             Self::PasswordTooShort { .. } => "PASSWORD_TOO_SHORT",
         }
@@ -173,7 +214,7 @@ impl Access {
         match self {
             Self::WrongCredentials => "password",
             Self::WrongPassword => "currentPassword",
-            Self::SignedOut | Self::TooManyAttempts { .. } => "",
+            Self::SignedOut | Self::TooManyAttempts { .. } | Self::SignInElsewhere { .. } => "",
             Self::SessionEnded => "refreshToken",
             Self::PasswordTooShort { field } => field,
         }
@@ -192,6 +233,10 @@ impl Access {
             Self::TooManyAttempts { seconds } => both!(
                 "Trop de tentatives avec un mot de passe incorrect ; réessayez dans {seconds} s.",
                 "Too many attempts with a wrong password; try again in {seconds} s."
+            ),
+            Self::SignInElsewhere { issuer } => both!(
+                "La connexion se fait auprès de {issuer} ; présentez le jeton qu'il vous donne.",
+                "One signs in at {issuer}; come with the token that it gives."
             ),
             Self::SessionEnded | Self::SignedOut => both!(
                 "Cette session est terminée ; connectez-vous à nouveau.",
@@ -215,6 +260,7 @@ impl Account {
             Self::PlaceRequired(_) => "PLACE_REQUIRED",
             Self::LastAdministrator => "LAST_ADMINISTRATOR",
             Self::WrongStatus { .. } => "WRONG_STATUS",
+            Self::NotLinked => "NOT_LINKED",
         }
     }
 
@@ -226,7 +272,7 @@ impl Account {
             Self::UnknownRole { .. } => "roles",
             Self::PlaceRequired(Lacking::Delegation) => "delegation",
             Self::PlaceRequired(Lacking::Region) => "region",
-            Self::LastAdministrator | Self::WrongStatus { .. } => "",
+            Self::LastAdministrator | Self::WrongStatus { .. } | Self::NotLinked => "",
         }
     }
 
@@ -256,10 +302,58 @@ impl Account {
                 "Plus personne ne pourrait modifier les comptes et la politique d'accès ; donnez d'abord ce droit à quelqu'un d'autre.",
                 "Nobody would be left to change users and the policy; give somebody else that right first."
             ),
+            Self::NotLinked => both!(
+                "Cette personne n'est liée à aucun compte extérieur : il n'y a rien à délier.",
+                "This person is linked to no account elsewhere: there is nothing to unlink."
+            ),
             Self::WrongStatus { active: true } => both!("Ce compte est déjà actif.", "This account is active already."),
             Self::WrongStatus { active: false } => {
                 both!("Ce compte est déjà désactivé.", "This account is deactivated already.")
             }
+        }
+    }
+}
+
+impl Key {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::RoleRequired => "ROLE_REQUIRED",
+            Self::ExpiryPassed { .. } => "EXPIRY_PASSED",
+            Self::UnknownPermission { .. } => "UNKNOWN_PERMISSION",
+            Self::Revoked => "KEY_REVOKED",
+        }
+    }
+
+    const fn field(&self) -> &'static str {
+        match self {
+            Self::RoleRequired => "roles",
+            Self::ExpiryPassed { .. } => "expiresAt",
+            Self::UnknownPermission { .. } => "limitedTo",
+            Self::Revoked => "id",
+        }
+    }
+
+    fn text(&self) -> Text {
+        match self {
+            Self::RoleRequired => both!(
+                "Une clé sans rôle ne pourrait rien faire : donnez-lui au moins un rôle.",
+                "A key without a role could do nothing: give it one at least."
+            ),
+            Self::ExpiryPassed { now } => {
+                let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+                both!(
+                    "Cette clé aurait déjà expiré ; sa fin doit être après le {now}.",
+                    "This key would have ended already; its end must be after {now}."
+                )
+            }
+            Self::UnknownPermission { name, .. } => both!(
+                "La permission « {name} » n'existe pas ; prenez les noms de viewer.permissions.",
+                "There is no permission «{name}»; take the names that viewer.permissions tells."
+            ),
+            Self::Revoked => both!(
+                "Cette clé est révoquée, définitivement ; créez-en une autre.",
+                "This key is revoked for good; make another one."
+            ),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use async_graphql::MergedObject;
 
+mod api_keys;
 mod deputies;
 mod sessions;
 mod settings;
@@ -14,4 +15,5 @@ pub struct IdentityMutation(
     settings::SettingsMutation,
     users::UserMutation,
     deputies::DeputyMutation,
+    api_keys::ApiKeyMutation,
 );

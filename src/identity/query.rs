@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use ::entity::{
-    identity::{deputy, person},
-    vocabulary::{DelegationId, DeputyId, Language, RegionId},
+    identity::{api_key, deputy, person},
+    vocabulary::{ApiKeyId, DelegationId, DeputyId, Language, RegionId},
 };
 use async_graphql::{Context, Object, Result};
-use sea_orm::{IntoSimpleExpr, QueryFilter, Select, sea_query::Order};
+use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, Select, sea_query::Order};
 
 use super::{
     filter::{PersonFilter, PersonOrder, UserFilter},
     store,
-    types::{self, Delegation, Deputy, PermissionGrant, Person, Region, Role},
+    types::{self, ApiKey, Delegation, Deputy, PermissionGrant, Person, Region, Role},
 };
 use crate::{
     authz::{Caller, Permission, Place},
@@ -58,6 +58,21 @@ impl IdentityQuery {
         let wanted = filter::condition(filter.as_ref()).told(op)?;
         let users = store::people_within(&op.sees(Permission::ReadUsers)).filter(wanted);
         people_of(op, users, &Sorting::new(order_by), &paging).await.told(op)
+    }
+
+    /// The keys with which programs come in, the latest first; those that have ended, too.
+    #[graphql(directive = requires::apply("readApiKeys".into()))]
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<ApiKey>> {
+        let op = op(ctx);
+        let paging = Paging::new(ctx, first, after, last, before).told(op)?;
+        keys_of(op, &paging).await.told(op)
     }
 
     /// The active people of the network, to choose a deputy for example.
@@ -141,6 +156,21 @@ async fn mandates_of(op: &Op, current: bool, paging: &Paging) -> error::Result<C
     let mandates = store::mandates_within(&op.sees(Permission::NameDeputy), op.me()?, from);
     let keys = [SortKey::number(deputy::Column::Id.into_simple_expr(), Order::Desc)];
     Ok(page(&op.conn(), mandates, &keys, |row| vec![KeyValue::Number(row.id.0)], paging).await?.into())
+}
+
+async fn keys_of(op: &Op, paging: &Paging) -> error::Result<Connection<ApiKey>> {
+    let found = store::api_keys_within(&op.sees(Permission::ReadApiKeys));
+    let keys = [SortKey::number(api_key::Column::Id.into_simple_expr(), Order::Desc)];
+    Ok(page(&op.conn(), found, &keys, |row| vec![KeyValue::Number(row.id.0)], paging).await?.into())
+}
+
+/// An API key by key, where the caller may read it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn api_key(op: &Op, id: ApiKeyId) -> error::Result<Option<ApiKey>> {
+    let within = store::api_keys_within(&op.sees(Permission::ReadApiKeys));
+    Ok(within.filter(api_key::Column::Id.eq(id)).one(&op.conn()).await?.map(ApiKey))
 }
 
 /// A mandate by key, where it concerns the caller.

@@ -1,7 +1,5 @@
 //! Signing in, renewing, signing out.
 
-use std::time::{Duration as Pause, Instant};
-
 use ::entity::{
     identity::session,
     vocabulary::{PersonId, SessionId},
@@ -12,8 +10,9 @@ use sea_orm::ActiveValue::Set;
 use sha2::{Digest, Sha256};
 
 use super::{
-    attempts::Trier,
+    attempts::{self, Trier},
     error::{Access, Refusal},
+    external,
     issuer::AccessToken,
     passwords::Password,
     store,
@@ -42,6 +41,7 @@ pub struct Tokens {
 /// # Errors
 /// The same refusal, in the same time, for an unknown address and for a wrong password.
 pub async fn sign_in(op: &Op, email: &str, password: Password) -> Done<Tokens, Refusal> {
+    at_home(op)?;
     let trier = attempt(op, email).await?;
     let found = store::person_by_email(&op.conn(), email).await?.filter(|p| p.active);
     // The demonstration's password is public, and shorter than one that can be chosen: elsewhere it opens nothing.
@@ -50,7 +50,7 @@ pub async fn sign_in(op: &Op, email: &str, password: Password) -> Done<Tokens, R
     let fits = password.fits(hash).await?;
     match found {
         Some(person) if fits => {
-            op.app.directory.attempts.forget(&trier);
+            attempts::forget(op, &trier).await?;
             Ok(open(op, person.id).await?)
         }
         Some(_) | None => refused(Access::WrongCredentials.into()),
@@ -62,14 +62,22 @@ pub async fn sign_in(op: &Op, email: &str, password: Password) -> Done<Tokens, R
 /// # Errors
 /// A refusal where one would have to wait too long.
 pub(super) async fn attempt(op: &Op, email: &str) -> Done<Trier, Refusal> {
-    let trier = Trier { email: email.to_owned(), address: op.address };
-    match op.app.directory.attempts.admit(&trier, Instant::now()) {
-        Ok(Pause::ZERO) => Ok(trier),
+    let trier = Trier::new(email, op.address);
+    match attempts::admit(op, &trier).await? {
         Ok(wait) => {
-            tokio::time::sleep(wait).await;
+            // What is not longer than nothing is not waited for.
+            tokio::time::sleep(wait.to_std().unwrap_or_default()).await;
             Ok(trier)
         }
-        Err(wait) => refused(Access::TooManyAttempts { seconds: wait.as_secs() + 1 }.into()),
+        Err(wait) => refused(Access::TooManyAttempts { seconds: wait.num_seconds() + 1 }.into()),
+    }
+}
+
+/// Goes on only where people sign in here.
+fn at_home(op: &Op) -> Done<(), Refusal> {
+    match &op.app.oidc {
+        Some(issuer) => refused(Access::SignInElsewhere { issuer: issuer.settings().issuer.clone() }.into()),
+        None => Ok(()),
     }
 }
 
@@ -100,9 +108,15 @@ async fn opened(op: &Op, conn: &Conn, person: PersonId, life: Duration) -> Resul
 /// runs the server. It can be ended like any other session.
 ///
 /// # Errors
-/// [`Error::NotFound`] where no active person has the address.
+/// [`Error::NotFound`] where no active person has the address, [`Error::Forbidden`] where people sign in elsewhere.
 pub async fn token(op: &Op, email: &str, days: u32) -> Result<AccessToken> {
+    if op.app.oidc.is_some() {
+        return Err(Error::Forbidden);
+    }
     let person = store::person_by_email(&op.conn(), email).await?.filter(|p| p.active).ok_or(Error::NotFound)?;
+    if store::is_of_a_key(&op.conn(), person.id).await? {
+        return Err(Error::NotFound);
+    }
     let life = Duration::days(days.into());
     let conn = op.begin().await?;
     let session = opened(op, &conn, person.id, life).await?;
@@ -127,6 +141,7 @@ async fn tokens(op: &Op, conn: &Conn, person: PersonId, session: SessionId) -> R
 /// # Errors
 /// A refusal where the token is unknown, used before, or the session has ended.
 pub async fn refresh(op: &Op, token: &str) -> Done<Tokens, Refusal> {
+    at_home(op)?;
     let conn = op.begin().await?;
     let Some(found) = store::refresh_token(&conn, &fingerprint(token)).await? else {
         conn.rollback().await?;
@@ -157,13 +172,25 @@ pub async fn refresh(op: &Op, token: &str) -> Done<Tokens, Refusal> {
 /// # Errors
 /// A refusal where it ended at this very moment.
 pub async fn sign_out(op: &Op) -> Done<(), Refusal> {
-    let session = op.caller()?.session;
+    let caller = op.caller()?;
     let conn = op.begin().await?;
-    let ended = end(op, &conn, session, "signed out").await?;
+    let ended = end(op, &conn, caller.session, "signed out").await?;
+    end_elsewhere(op, &conn, caller.person.id, caller.session).await?;
     conn.commit().await?;
     op.app.directory.forget();
     op.app.outbox.wake();
     if ended { Ok(()) } else { refused(Access::SignedOut.into()) }
+}
+
+/// Ends what hangs on the same session of the issuer's: every token that it gave for it so far.
+async fn end_elsewhere(op: &Op, conn: &Conn, person: PersonId, session: SessionId) -> Result<()> {
+    let Some(sid) = store::session_of(conn, session).await?.and_then(|(session, _)| session.issuer_sid) else {
+        return Ok(());
+    };
+    store::insert_session(conn, external::mark(person, Some(&sid), op.now)).await?;
+    store::revoke_external(conn, person, Some(&sid), op.now).await?;
+    let event = Event::new("identity.logged_out", Subject { kind: "Person", id: person.0 });
+    outbox::record(op, conn, &Call::default(), event).await.map(drop)
 }
 
 /// Ends a session; whether it was open.
@@ -180,11 +207,12 @@ async fn end(op: &Op, conn: &Conn, session: SessionId, why: &str) -> Result<bool
 /// How long a session that is over is kept, to tell a stolen refresh token from an unknown one.
 const KEPT: Duration = Duration::days(7);
 
-/// Forgets the sessions that have been over for a week, with their refresh tokens.
+/// Forgets the sessions that have been over for a week, with their refresh tokens, and old attempts at passwords.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn forget(app: &App) -> Result<()> {
+    store::delete_attempts(app.database.writer(), app.clock.now() - attempts::FORGOTTEN).await?;
     // No transaction: a session that is over gets no new token between the two statements.
     Ok(store::delete_sessions(app.database.writer(), app.clock.now() - KEPT).await?)
 }

@@ -3,8 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{
-    identity::{delegation, deputy, former_place, person, person_role, refresh_token, region, role, session},
-    vocabulary::{DelegationId, DeputyId, PersonId, RegionId, SessionId},
+    identity::{
+        api_key, delegation, deputy, external_identity, former_place, person, person_role, refresh_token, region, role,
+        session, sign_in_attempt,
+    },
+    vocabulary::{ApiKeyId, DelegationId, DeputyId, PersonId, RegionId, SessionId},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
@@ -12,7 +15,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, ExprTrait, OnConflict, Query},
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement},
 };
 
 use crate::{
@@ -192,10 +195,11 @@ pub async fn people_held(conn: &impl ConnectionTrait, ids: &[PersonId]) -> Resul
         .await
 }
 
-/// The roles of each active person.
+/// The roles of each active person; API keys are nobody who could look after anything.
 pub async fn roles_of_active(conn: &impl ConnectionTrait) -> Result<HashMap<PersonId, Vec<String>>, DbErr> {
     let rows: Vec<(PersonId, Option<String>)> = person::Entity::find()
         .filter(person::Column::Active.eq(true))
+        .filter(person::Column::Id.not_in_subquery(people_of_keys()))
         .join_rev(
             sea_orm::JoinType::LeftJoin,
             person_role::Entity::belongs_to(person::Entity)
@@ -234,7 +238,9 @@ pub async fn is_anybody_there(conn: &impl ConnectionTrait) -> Result<bool, DbErr
 
 /// Deletes the sessions that expired or were revoked before a moment, with their refresh tokens.
 pub async fn delete_sessions(conn: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
-    let over = || session::Column::ExpiresAt.lt(before).or(session::Column::RevokedAt.lt(before));
+    let of_keys = || Query::select().column(api_key::Column::SessionId).from(api_key::Entity).to_owned();
+    let ended = || session::Column::ExpiresAt.lt(before).or(session::Column::RevokedAt.lt(before));
+    let over = || ended().and(session::Column::Id.not_in_subquery(of_keys()));
     let theirs = Query::select().column(session::Column::Id).from(session::Entity).and_where(over()).to_owned();
     refresh_token::Entity::delete_many()
         .filter(refresh_token::Column::SessionId.in_subquery(theirs))
@@ -403,11 +409,19 @@ pub async fn end_mandate(
     Ok(written.rows_affected == 1)
 }
 
-/// People within reach.
+/// People within reach, without those of API keys.
 #[must_use]
 pub fn people_within(reach: &Reach) -> Select<person::Entity> {
     let place = reach.condition(person::Column::Id, person::Column::DelegationId, person::Column::RegionId);
-    person::Entity::find().filter(place)
+    person::Entity::find().filter(place).filter(person::Column::Id.not_in_subquery(people_of_keys()))
+}
+
+/// API keys whose person is within reach.
+#[must_use]
+pub fn api_keys_within(reach: &Reach) -> Select<api_key::Entity> {
+    let place = reach.condition(person::Column::Id, person::Column::DelegationId, person::Column::RegionId);
+    let people = Query::select().column(person::Column::Id).from(person::Entity).cond_where(place).to_owned();
+    api_key::Entity::find().filter(api_key::Column::PersonId.in_subquery(people))
 }
 
 /// Active people within reach.
@@ -464,4 +478,216 @@ pub async fn regions_within(conn: &impl ConnectionTrait, reach: &Reach) -> Resul
         select = select.filter(region::Column::Id.is_in(reach.regions.iter().copied()));
     }
     select.all(conn).await
+}
+
+/// The session that an issuer's token opened, by the hash of what it says.
+pub async fn session_of_token(conn: &impl ConnectionTrait, hash: &str) -> Result<Option<session::Model>, DbErr> {
+    session::Entity::find().filter(session::Column::TokenHash.eq(hash)).one(conn).await
+}
+
+/// The person whom a subject of an issuer's is.
+pub async fn person_of_subject(
+    conn: &impl ConnectionTrait,
+    issuer: &str,
+    subject: &str,
+) -> Result<Option<person::Model>, DbErr> {
+    let found = external_identity::Entity::find()
+        .filter(external_identity::Column::Issuer.eq(issuer))
+        .filter(external_identity::Column::Subject.eq(subject))
+        .one(conn)
+        .await?;
+    match found {
+        Some(identity) => person::Entity::find_by_id(identity.person_id).one(conn).await,
+        None => Ok(None),
+    }
+}
+
+/// The subject that a person is at an issuer.
+pub async fn subject_of(
+    conn: &impl ConnectionTrait,
+    issuer: &str,
+    person: PersonId,
+) -> Result<Option<external_identity::Model>, DbErr> {
+    external_identity::Entity::find()
+        .filter(external_identity::Column::PersonId.eq(person))
+        .filter(external_identity::Column::Issuer.eq(issuer))
+        .one(conn)
+        .await
+}
+
+/// Puts a subject of an issuer's to a person.
+pub async fn insert_identity(conn: &impl ConnectionTrait, row: external_identity::ActiveModel) -> Result<(), DbErr> {
+    external_identity::Entity::insert(row).exec_without_returning(conn).await.map(drop)
+}
+
+/// Takes the subjects of every issuer from a person; whether there was any.
+pub async fn delete_identities(conn: &impl ConnectionTrait, person: PersonId) -> Result<bool, DbErr> {
+    let gone = external_identity::Entity::delete_many()
+        .filter(external_identity::Column::PersonId.eq(person))
+        .exec(conn)
+        .await?;
+    Ok(gone.rows_affected > 0)
+}
+
+/// Whether somebody logged out after a moment: of one session of the issuer's, or of all. Where it is not
+/// known of which session a token is, each counts.
+pub async fn has_logged_out(
+    conn: &impl ConnectionTrait,
+    person: PersonId,
+    sid: Option<&str>,
+    since: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let concerned = match sid {
+        Some(sid) => session::Column::IssuerSid.is_in([sid, ""]),
+        None => session::Column::IssuerSid.is_not_null(),
+    };
+    let mark = session::Entity::find()
+        .filter(session::Column::PersonId.eq(person))
+        .filter(session::Column::TokenHash.is_null())
+        .filter(concerned)
+        .filter(session::Column::RevokedAt.gte(since))
+        .one(conn)
+        .await?;
+    Ok(mark.is_some())
+}
+
+/// Ends the sessions that an issuer's tokens opened for somebody: those of one session of the issuer's and those
+/// of which that is not known, or all.
+pub async fn revoke_external(
+    conn: &impl ConnectionTrait,
+    person: PersonId,
+    sid: Option<&str>,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let of_sid = sid.map(|sid| session::Column::IssuerSid.eq(sid).or(session::Column::IssuerSid.is_null()));
+    session::Entity::update_many()
+        .col_expr(session::Column::RevokedAt, Expr::value(at))
+        .filter(session::Column::PersonId.eq(person))
+        .filter(session::Column::TokenHash.is_not_null())
+        .filter(session::Column::RevokedAt.is_null())
+        .filter(Condition::all().add_option(of_sid))
+        .exec(conn)
+        .await
+        .map(drop)
+}
+
+/// The people who have, or had, a session of the issuer's.
+pub async fn people_of_sid(conn: &impl ConnectionTrait, sid: &str) -> Result<Vec<PersonId>, DbErr> {
+    session::Entity::find()
+        .select_only()
+        .column(session::Column::PersonId)
+        .distinct()
+        .filter(session::Column::IssuerSid.eq(sid))
+        .into_tuple()
+        .all(conn)
+        .await
+}
+
+/// API keys by key.
+pub async fn api_keys(conn: &impl ConnectionTrait, ids: &[ApiKeyId]) -> Result<Vec<api_key::Model>, DbErr> {
+    api_key::Entity::find().filter(api_key::Column::Id.is_in(ids.iter().copied())).all(conn).await
+}
+
+/// An API key by its hash.
+pub async fn api_key_by_hash(conn: &impl ConnectionTrait, hash: &str) -> Result<Option<api_key::Model>, DbErr> {
+    api_key::Entity::find().filter(api_key::Column::KeyHash.eq(hash)).one(conn).await
+}
+
+/// The API key that a session belongs to.
+pub async fn api_key_of_session(conn: &impl ConnectionTrait, id: SessionId) -> Result<Option<api_key::Model>, DbErr> {
+    api_key::Entity::find().filter(api_key::Column::SessionId.eq(id)).one(conn).await
+}
+
+/// Whether somebody is the person of an API key.
+pub async fn is_of_a_key(conn: &impl ConnectionTrait, person: PersonId) -> Result<bool, DbErr> {
+    Ok(api_key::Entity::find().filter(api_key::Column::PersonId.eq(person)).one(conn).await?.is_some())
+}
+
+/// The people of API keys.
+fn people_of_keys() -> SelectStatement {
+    Query::select().column(api_key::Column::PersonId).from(api_key::Entity).to_owned()
+}
+
+/// Adds an API key.
+pub async fn insert_api_key(conn: &impl ConnectionTrait, row: api_key::ActiveModel) -> Result<ApiKeyId, DbErr> {
+    Ok(api_key::Entity::insert(row).exec(conn).await?.last_insert_id)
+}
+
+/// Writes an API key's row as it is to be, one version on; whether it still was at its version. When it was used
+/// is written elsewhere.
+pub async fn update_api_key(conn: &impl ConnectionTrait, row: api_key::Model) -> Result<bool, DbErr> {
+    let (id, version) = (row.id, row.version);
+    let mut changed = api_key::Model { version: version + 1, ..row }.into_active_model().reset_all();
+    changed.id = sea_orm::ActiveValue::NotSet;
+    changed.last_used_at = sea_orm::ActiveValue::NotSet;
+    let written = api_key::Entity::update_many()
+        .set(changed)
+        .filter(api_key::Column::Id.eq(id))
+        .filter(api_key::Column::Version.eq(version))
+        .exec(conn)
+        .await?;
+    Ok(written.rows_affected == 1)
+}
+
+/// Lets a session end at another moment.
+pub async fn prolong_session(conn: &impl ConnectionTrait, id: SessionId, until: DateTime<Utc>) -> Result<(), DbErr> {
+    session::Entity::update_many()
+        .col_expr(session::Column::ExpiresAt, Expr::value(until))
+        .filter(session::Column::Id.eq(id))
+        .exec(conn)
+        .await
+        .map(drop)
+}
+
+/// Writes when an API key was used, unless that is known to be later than a moment.
+pub async fn note_use(
+    conn: &impl ConnectionTrait,
+    id: ApiKeyId,
+    at: DateTime<Utc>,
+    unless_since: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let is_older = api_key::Column::LastUsedAt.is_null().or(api_key::Column::LastUsedAt.lte(unless_since));
+    api_key::Entity::update_many()
+        .col_expr(api_key::Column::LastUsedAt, Expr::value(at))
+        .filter(api_key::Column::Id.eq(id))
+        .filter(is_older)
+        .exec(conn)
+        .await
+        .map(drop)
+}
+
+/// What was tried by somebody, held until the transaction ends; nothing so far where they are new.
+pub async fn attempts_held(
+    conn: &impl ConnectionTrait,
+    trier: &str,
+    now: DateTime<Utc>,
+) -> Result<sign_in_attempt::Model, DbErr> {
+    let none = sign_in_attempt::Model { trier: trier.to_owned(), attempts: 0, last_at: now };
+    sign_in_attempt::Entity::insert(none.clone().into_active_model().reset_all())
+        .on_conflict(OnConflict::column(sign_in_attempt::Column::Trier).do_nothing().to_owned())
+        .exec_without_returning(conn)
+        .await?;
+    let row = sign_in_attempt::Entity::find_by_id(trier).lock_exclusive().one(conn).await?;
+    Ok(row.unwrap_or(none))
+}
+
+/// Writes what was tried.
+pub async fn update_attempts(conn: &impl ConnectionTrait, row: sign_in_attempt::Model) -> Result<(), DbErr> {
+    sign_in_attempt::Entity::update_many()
+        .col_expr(sign_in_attempt::Column::Attempts, Expr::value(row.attempts))
+        .col_expr(sign_in_attempt::Column::LastAt, Expr::value(row.last_at))
+        .filter(sign_in_attempt::Column::Trier.eq(row.trier))
+        .exec(conn)
+        .await
+        .map(drop)
+}
+
+/// Forgets what somebody tried.
+pub async fn delete_attempts_of(conn: &impl ConnectionTrait, trier: &str) -> Result<(), DbErr> {
+    sign_in_attempt::Entity::delete_many().filter(sign_in_attempt::Column::Trier.eq(trier)).exec(conn).await.map(drop)
+}
+
+/// Forgets what was tried for the last time before a moment.
+pub async fn delete_attempts(conn: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
+    sign_in_attempt::Entity::delete_many().filter(sign_in_attempt::Column::LastAt.lt(before)).exec(conn).await.map(drop)
 }

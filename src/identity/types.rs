@@ -7,6 +7,8 @@ use ::entity::{
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
+pub use api_key::ApiKey;
+
 use super::session::Tokens;
 use crate::{
     authz::{Caller, Scope},
@@ -18,6 +20,8 @@ use crate::{
     },
     loaders::Loaders,
 };
+
+mod api_key;
 
 /// A person of the network.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The one integration binary: see [`harness`] for how its trials are listed and run.
 
+mod api_keys;
 mod app;
 mod audit;
 mod authz_matrix;
@@ -16,6 +17,7 @@ mod harness;
 mod house;
 mod http;
 mod identity;
+mod issuer;
 mod lists;
 mod manifests;
 mod network;
@@ -24,6 +26,7 @@ mod orders;
 mod postgres;
 mod process;
 mod rates;
+mod sign_in;
 mod socket;
 mod stream;
 mod talk;
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     }
     let all = [
         trials(),
+        api_keys::trials(),
         audit::trials(),
         authz_matrix::trials(),
         budgets::trials(),
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         orders::trials(),
         process::trials(),
         rates::trials(),
+        sign_in::trials(),
         socket::trials(),
         stream::trials(),
         walk::trials(),

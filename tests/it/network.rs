@@ -25,6 +25,8 @@ pub const TABLES: &[&str] = &[
     "person",
     "person_role",
     "deputy",
+    "external_identity",
+    "api_key",
     "policy_line",
     "policy_version",
     "account",

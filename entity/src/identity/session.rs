@@ -19,6 +19,10 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it was signed out or revoked.
     pub revoked_at: Option<DateTimeUtc>,
+    /// Hash of the issuer's token that opened it; none: it was opened here.
+    pub token_hash: Option<String>,
+    /// The session at the issuer; empty: all of them, where the row remembers a logout.
+    pub issuer_sid: Option<String>,
 }
 
 /// Joins are written where they are needed, in the stores.

@@ -33,6 +33,10 @@ ids! {
     SessionId,
     /// Key of a refresh token.
     RefreshTokenId,
+    /// Key of a subject of an issuer's.
+    ExternalIdentityId,
+    /// Key of an API key.
+    ApiKeyId,
     /// Key of a line of the policy.
     PolicyLineId,
     /// Key of an account of the CRM (a broker is one).

@@ -37,6 +37,9 @@ async fn name(op: &Op, tx: Conn, call: &Call, asked: &Asked) -> Done<DeputyId, R
     let people = store::people_held(&tx, &[asked.absent, asked.deputy]).await?;
     let find = |id: PersonId| people.iter().find(|p| p.id == id).ok_or(Error::NotFound);
     let (absent, deputy) = (find(asked.absent)?, find(asked.deputy)?);
+    if store::is_of_a_key(&tx, absent.id).await? || store::is_of_a_key(&tx, deputy.id).await? {
+        return Err(Error::NotFound.into());
+    }
     let roles = store::roles_of(&tx, &[absent.id]).await?.remove(&absent.id).unwrap_or_default();
     permitted(op, call, Permission::NameDeputy, &place_of(absent), &roles)?;
     if call.name() == InNameOf::Absent(absent.id) {

@@ -13,6 +13,7 @@ use crate::{
     db::Conn,
     error::{Error, Result},
     identity::{
+        attempts,
         error::{Access, Refusal},
         passwords::Password,
         session, store,
@@ -63,7 +64,7 @@ async fn renewal(op: &Op, settings: &Settings) -> Done<Renewal, Refusal> {
         None => false,
     };
     if fits {
-        op.app.directory.attempts.forget(&trier);
+        attempts::forget(op, &trier).await?;
     }
     Ok(Renewal { fits: kept.filter(|_| fits), new: hashed(settings.new_password.as_ref()).await? })
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{hashed, permitted, place_of, request, settled, too_short};
 use crate::{
     action::{Call, perform},
-    authz::{ANONYMOUS, ANYONE, Permission, Place, Policy, policy},
+    authz::{ANONYMOUS, ANYONE, API_KEY, Permission, Place, Policy, policy},
     db::Conn,
     error::{Error, Result, is_duplicate},
     identity::{
@@ -114,7 +114,7 @@ impl Profile {
         }
     }
 
-    async fn new(tx: &Conn, new: &NewUser) -> Result<Self> {
+    pub(super) async fn new(tx: &Conn, new: &NewUser) -> Result<Self> {
         let code = match &new.code {
             Some(code) => code.clone(),
             None => store::free_code(tx).await?,
@@ -146,7 +146,7 @@ impl Profile {
         })
     }
 
-    const fn place(&self, owner: Option<PersonId>) -> Place {
+    pub(super) const fn place(&self, owner: Option<PersonId>) -> Place {
         Place { owner, delegation: self.delegation, region: self.region }
     }
 }
@@ -259,9 +259,12 @@ async fn update(op: &Op, tx: Conn, call: &Call, change: &UserChange, hash: Optio
     Ok(change.id)
 }
 
-/// A person and their roles, held until the transaction ends.
+/// A person and their roles, held until the transaction ends. The people of API keys are changed with these.
 async fn held(tx: &Conn, id: PersonId) -> Result<(person::Model, Vec<String>)> {
     store::one_at_a_time(tx).await?;
+    if store::is_of_a_key(tx, id).await? {
+        return Err(Error::NotFound);
+    }
     let person = store::people_held(tx, &[id]).await?.pop().ok_or(Error::NotFound)?;
     let roles = store::roles_of(tx, &[id]).await?.remove(&id).unwrap_or_default();
     Ok((person, roles))
@@ -334,6 +337,31 @@ async fn switch(op: &Op, tx: Conn, call: &Call, id: PersonId, active: bool) -> D
     Ok(id)
 }
 
+/// Takes from a person what they sign in with elsewhere; their sessions end.
+///
+/// # Errors
+/// A refusal where they sign in nowhere else.
+pub async fn unlink_user(op: &Op, call: &Call, id: PersonId) -> Done<PersonId, Refusal> {
+    let request = request("unlinkUser", call, &id);
+    settled(op, call, perform(op, &request, |tx| unlink(op, tx, call, id)).await)
+}
+
+async fn unlink(op: &Op, tx: Conn, call: &Call, id: PersonId) -> Done<PersonId, Refusal> {
+    let (person, roles) = held(&tx, id).await?;
+    permitted(op, call, Permission::UnlinkUser, &place_of(&person), &roles)?;
+    version::check(&tx, call, Some(about(id)), person.version).await?;
+    if !store::delete_identities(&tx, id).await? {
+        return refused(Account::NotLinked.into());
+    }
+    let version = person.version;
+    if !store::update_person(&tx, person).await? {
+        return version::overtaken(&tx, Some(about(id)), version, version + 1).await;
+    }
+    store::revoke_sessions(&tx, id, None, op.now).await?;
+    outbox::record(op, &tx, call, Event::new("identity.user_unlinked", about(id))).await?;
+    Ok(id)
+}
+
 /// Creates a role: what it may do is for the policy to say.
 ///
 /// # Errors
@@ -351,7 +379,7 @@ async fn add_role(op: &Op, tx: Conn, call: &Call, new: &NewRole) -> Done<String,
     let NewRole { code, label_fr, label_en } = new.clone();
     let mut refusals = missing(&[("labelFr", &label_fr), ("labelEn", &label_en)]);
     let is_taken = store::roles(&tx).await?.iter().any(|r| r.code == code);
-    if is_taken || [ANYONE, ANONYMOUS].contains(&code.as_str()) {
+    if is_taken || [ANYONE, ANONYMOUS, API_KEY].contains(&code.as_str()) {
         refusals.push(Account::CodeTaken { code: code.clone() }.into());
     }
     unless_refused(refusals)?;
@@ -363,7 +391,7 @@ async fn add_role(op: &Op, tx: Conn, call: &Call, new: &NewRole) -> Done<String,
 }
 
 /// Every reason why an account cannot be like this.
-async fn against(
+pub(super) async fn against(
     op: &Op,
     tx: &Conn,
     before: Option<(PersonId, &Profile)>,

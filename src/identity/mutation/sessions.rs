@@ -11,8 +11,8 @@ use crate::{
 };
 
 mutations! {
-    SignIn: ["WRONG_CREDENTIALS", "TOO_MANY_ATTEMPTS"],
-    RefreshSession: ["SESSION_ENDED"],
+    SignIn: ["WRONG_CREDENTIALS", "TOO_MANY_ATTEMPTS", "SIGN_IN_ELSEWHERE"],
+    RefreshSession: ["SESSION_ENDED", "SIGN_IN_ELSEWHERE"],
     SignOut: ["SESSION_ENDED"],
 }
 

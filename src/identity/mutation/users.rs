@@ -33,6 +33,7 @@ mutations! {
     ],
     DeactivateUser: common + ["WRONG_STATUS", "LAST_ADMINISTRATOR"],
     ReactivateUser: common + ["WRONG_STATUS"],
+    UnlinkUser: common + ["NOT_LINKED"],
     CreateRole: ["CODE_TAKEN", "NAME_REQUIRED", "NOT_DEPUTY", "IDEMPOTENCY_MISMATCH"],
 }
 
@@ -164,6 +165,16 @@ struct ReactivateUserInput {
     call: CallInput,
 }
 
+/// Whose account elsewhere is theirs no more.
+#[derive(InputObject)]
+struct UnlinkUserInput {
+    /// Who.
+    id: IdOf<PersonId>,
+    /// How it is called.
+    #[graphql(flatten)]
+    call: CallInput,
+}
+
 /// A role that people can hold.
 #[derive(InputObject)]
 struct CreateRoleInput {
@@ -194,7 +205,7 @@ impl CreateRoleInput {
     }
 }
 
-fn codes(roles: &[String]) -> error::Result<Vec<String>> {
+pub(super) fn codes(roles: &[String]) -> error::Result<Vec<String>> {
     if roles.len() > ROLES {
         return Err(Error::bad_input(["input", "roles"], format!("at most {ROLES} roles")));
     }
@@ -239,6 +250,15 @@ struct ReactivateUserPayload {
     user: Option<Person>,
     /// Why not.
     user_errors: Vec<UserError<ReactivateUser>>,
+}
+
+/// A person as they are now, and why they are linked still.
+#[derive(SimpleObject)]
+struct UnlinkUserPayload {
+    /// The person.
+    user: Option<Person>,
+    /// Why not.
+    user_errors: Vec<UserError<UnlinkUser>>,
 }
 
 /// A role, or why not.
@@ -300,6 +320,18 @@ impl UserMutation {
         let (op, ReactivateUserInput { id, call }) = (op(ctx), input);
         let (_, user_errors) = answer(op, actions::set_active(op, &call.into(), id.0, true).await)?;
         Ok(ReactivateUserPayload { user: user(ctx, id.0).await?, user_errors })
+    }
+
+    /// Takes from a person the account that they sign in with elsewhere: their sessions end, and the next token
+    /// that brings their verified e-mail address links them anew.
+    async fn unlink_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who.")] input: UnlinkUserInput,
+    ) -> Result<UnlinkUserPayload> {
+        let (op, UnlinkUserInput { id, call }) = (op(ctx), input);
+        let (_, user_errors) = answer(op, actions::unlink_user(op, &call.into(), id.0).await)?;
+        Ok(UnlinkUserPayload { user: user(ctx, id.0).await?, user_errors })
     }
 
     /// Creates a role; what it may do is for the policy to say.

@@ -1,10 +1,57 @@
 import { useState } from 'react';
 import { config } from './config.js';
+import { elsewhere, leave } from './oidc.js';
 import { signIn } from './session.js';
 import { texts } from './texts.js';
 
-/** Sign-in by e-mail and password; in a demonstration, by one click on an account. */
+/** Sign-in at the company's issuer, or here. */
 export function SignIn({ notice }) {
+  return elsewhere ? <Elsewhere notice={notice} /> : <Here notice={notice} />;
+}
+
+/** Sign-in at an issuer: one leaves for it, and comes back. */
+function Elsewhere({ notice }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
+
+  async function onSubmit(event) {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(null);
+    try {
+      await leave();
+    } catch (error) {
+      setProblem(error.message);
+      setBusy(false);
+    }
+  }
+
+  return (
+    <main className="entry">
+      <form className="card" onSubmit={onSubmit}>
+        <h1>
+          <Mark />
+          Sésame
+        </h1>
+        <p className="subtitle">{texts.title}</p>
+        {notice && !problem && <p className="notice">{notice}</p>}
+        {problem && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <p>{texts.signInAt(new URL(config.oidc.issuer).host)}</p>
+        <button type="submit" className="primary" disabled={busy} autoFocus>
+          {busy ? texts.signingIn : texts.signIn}
+        </button>
+      </form>
+      <FinePrint />
+    </main>
+  );
+}
+
+/** Sign-in by e-mail and password; in a demonstration, by one click on an account. */
+function Here({ notice }) {
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const [busy, setBusy] = useState(false);
@@ -68,10 +115,16 @@ export function SignIn({ notice }) {
         </button>
         <DemoAccounts disabled={busy} onChoose={(address) => enter(address, config.demoPassword)} />
       </form>
-      <a className="fine-print" href={new URL('LICENSES.txt', import.meta.url).pathname}>
-        {texts.licences}
-      </a>
+      <FinePrint />
     </main>
+  );
+}
+
+function FinePrint() {
+  return (
+    <a className="fine-print" href={new URL('LICENSES.txt', import.meta.url).pathname}>
+      {texts.licences}
+    </a>
   );
 }
 

@@ -1,5 +1,6 @@
 // Who is signed in, in this browser tab: kept in sessionStorage, renewed silently.
 import { post, unauthenticated } from './http.js';
+import * as oidc from './oidc.js';
 import { texts } from './texts.js';
 
 const STORED = 'sesame:session';
@@ -19,6 +20,12 @@ let state = { session: load(), notice: null };
 const listeners = new Set();
 let renewal = null;
 let timer;
+
+// Sent back by the issuer, the page is opened with a code, for which it gives tokens.
+oidc.arrive().then(
+  (tokens) => tokens && begin('', renewable(tokens)),
+  (error) => end(error.message),
+);
 
 // A duplicated tab starts with the same refresh token, which is good for one use only: one tab renews
 // at a time and tells the others; whoever hears of an older state than its own answers with its own.
@@ -47,8 +54,11 @@ export const current = () => state;
 
 /** Signs in; throws an `Error` with the server's reason when refused. */
 export async function signIn(email, password) {
+  begin(email, await askTokens(SIGN_IN, 'signIn', { email, password }));
+}
+
+function begin(email, tokens) {
   const former = state.session;
-  const tokens = await askTokens(SIGN_IN, 'signIn', { email, password });
   const id = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
   change({ session: { id, serial: 0, email, ...tokens }, notice: null });
   if (former) revoke(former);
@@ -106,7 +116,7 @@ async function renewOnce(stale) {
   const { session } = state;
   if (session?.accessToken !== stale) return;
   try {
-    const tokens = await askTokens(REFRESH, 'refreshSession', { refreshToken: session.refreshToken });
+    const tokens = await renewed(session.refreshToken);
     if (state.session !== session) return;
     change({ session: { ...session, ...tokens, serial: session.serial + 1 }, notice: null });
     tell();
@@ -115,6 +125,19 @@ async function renewOnce(stale) {
     if (!error.refused) throw error;
     if (state.session === session) end(texts.ended);
   }
+}
+
+async function renewed(refreshToken) {
+  if (!oidc.elsewhere) return askTokens(REFRESH, 'refreshSession', { refreshToken });
+  if (!refreshToken) throw Object.assign(new Error(texts.ended), { refused: true });
+  const tokens = await oidc.refresh(refreshToken);
+  return renewable({ ...tokens, refreshToken: tokens.refreshToken ?? refreshToken });
+}
+
+// Without a refresh token, the session ends with its access token.
+function renewable({ accessToken, refreshToken, seconds }) {
+  const renewAt = refreshToken && seconds > 0 ? Date.now() + seconds * 1000 - Math.min(30_000, seconds * 500) : null;
+  return { accessToken, refreshToken, renewAt };
 }
 
 async function renewIfDue() {

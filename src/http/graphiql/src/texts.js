@@ -16,6 +16,10 @@ const fr = {
   unexpected: (status) => `Réponse inattendue du serveur (HTTP ${status}).`,
   socketClosed: (code, reason) => `La connexion temps réel a été fermée (${[code, reason].filter(Boolean).join(' ')}).`,
   socketFailed: 'La connexion temps réel n’a pas pu s’ouvrir.',
+  signInAt: (host) => `Vous allez vous identifier auprès de ${host}, puis revenir ici.`,
+  issuerAway: 'Le service d’identification ne répond pas. Rechargez la page dans un instant.',
+  noClient: 'Aucun client n’est déclaré pour cette page (oidc.graphiql_client).',
+  notAsked: 'Cette réponse du service d’identification n’a pas été demandée ici. Recommencez.',
   close: 'Fermer',
 };
 
@@ -37,6 +41,10 @@ const en = {
   unexpected: (status) => `Unexpected answer from the server (HTTP ${status}).`,
   socketClosed: (code, reason) => `The live connection was closed (${[code, reason].filter(Boolean).join(' ')}).`,
   socketFailed: 'The live connection could not be opened.',
+  signInAt: (host) => `You will sign in at ${host}, and come back here.`,
+  issuerAway: 'The sign-in service does not answer. Reload the page in a moment.',
+  noClient: 'No client is registered for this page (oidc.graphiql_client).',
+  notAsked: 'This answer of the sign-in service was not asked for here. Please begin again.',
   close: 'Close',
 };
 
