@@ -20,6 +20,7 @@ use crate::{
     graphql::Schemas,
     identity::{Directory, Issuer, roles},
     live::{Connections, Findings},
+    observe::{Metrics, Readings},
     outbox::Outbox,
     work_queue::Hub,
 };
@@ -46,6 +47,10 @@ pub struct App {
     pub connections: Connections,
     /// What those who follow events find out together.
     pub findings: Findings,
+    /// What is counted while the server runs.
+    pub metrics: Arc<Metrics>,
+    /// What the database said of itself last.
+    pub readings: Readings,
     /// News of the queues on their way to whoever follows them.
     pub queues: Arc<Hub>,
     policy: ArcSwap<Policy>,
@@ -75,11 +80,15 @@ impl App {
         let seconds = u64::try_from(settings.limits.seconds).unwrap_or(u64::MAX);
         let (url, connections) = (&settings.database_url, settings.database_connections);
         let database = Database::serve(url, connections, Duration::from_secs(seconds)).await?;
+        database.traffic().tell_from(Duration::from_millis(settings.slow_statement_ms));
         let policy = load_policy(&database, &clock).await?;
         crate::playbook::install(database.writer()).await?;
+        let schemas = Schemas::new(settings.limits.clone());
         let app = Self {
             policy: ArcSwap::from_pointee(policy),
-            schemas: Schemas::new(settings.limits.clone()),
+            metrics: Arc::new(Metrics::new(schemas.needs().fields())),
+            readings: Readings::default(),
+            schemas,
             settings,
             database,
             clock,
@@ -133,11 +142,14 @@ impl App {
         self.directory.forget();
         loop {
             let (people, policy, session) = match events.recv().await {
-                Ok(event) => (
-                    event.kind.starts_with("identity."),
-                    event.kind.starts_with("policy."),
-                    (event.kind == "identity.session_ended").then_some(SessionId(event.subject_id)),
-                ),
+                Ok(event) => {
+                    self.metrics.told(event.at, self.clock.now());
+                    (
+                        event.kind.starts_with("identity."),
+                        event.kind.starts_with("policy."),
+                        (event.kind == "identity.session_ended").then_some(SessionId(event.subject_id)),
+                    )
+                }
                 Err(RecvError::Lagged(_)) => (true, true, None),
                 Err(RecvError::Closed) => return,
             };

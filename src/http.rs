@@ -6,7 +6,7 @@
 //! ```
 //! Every answer names its request (`x-request-id`), which the log and the events do too.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use ::entity::vocabulary::Language;
 use axum::{
@@ -18,12 +18,14 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::{
     app::App,
     authz::Caller,
     error::{Error, Result},
     i18n, identity,
+    observe::{Disproved, is_request_id},
     op::Op,
 };
 
@@ -31,20 +33,21 @@ mod api;
 mod cost;
 mod document;
 mod documents;
+mod figures;
 mod gate;
 pub mod graphiql;
 mod json;
 pub mod limits;
 mod operation;
 mod patient;
+mod readiness;
 mod scan;
 mod serving;
 mod socket;
+mod told;
 
 pub use serving::Serving;
 
-/// How long the database may take to show that it is there.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// Names a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -94,7 +97,7 @@ impl Life {
 /// All addresses.
 pub fn router(app: Arc<App>, life: Life) -> Router {
     let graphiql = app.settings.graphiql.then(|| graphiql::router(page_config(&app)));
-    let files = crate::files::router(app.clone());
+    let (files, figures) = (crate::files::router(app.clone()), figures::behind_token(app.clone()));
     let limits = &app.settings.limits;
     let waiting = gate::Gate::new(limits.waiting_sockets, limits.address_waiting_sockets);
     let server = Arc::new(Server { app, documents: documents::Documents::default(), waiting, life });
@@ -103,13 +106,14 @@ pub fn router(app: Arc<App>, life: Life) -> Router {
         .route("/graphql/ws", get(socket::open))
         .route("/schema.graphql", get(schema))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(readiness::ready))
         .route("/", get(front_page))
-        .with_state(server)
+        .with_state(server.clone())
         .merge(files)
+        .merge(figures)
         .merge(graphiql.unwrap_or_default())
         .fallback(|| async { (StatusCode::NOT_FOUND, "nothing here\n") })
-        .layer(middleware::from_fn(named_and_safe))
+        .layer(middleware::from_fn_with_state(server, named_and_safe))
 }
 
 fn page_config(app: &App) -> graphiql::PageConfig {
@@ -120,8 +124,8 @@ fn page_config(app: &App) -> graphiql::PageConfig {
     }
 }
 
-/// Gives a request its name, and its answer the headers that every answer has (K-14).
-async fn named_and_safe(mut request: Request, next: Next) -> Response {
+/// Gives a request its name, and its answer the headers that every answer has (K-14), and tells of both.
+async fn named_and_safe(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -129,11 +133,13 @@ async fn named_and_safe(mut request: Request, next: Next) -> Response {
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
-    let name = HeaderValue::try_from(crate::hex(&rand::random::<[u8; 8]>())).unwrap_or(HeaderValue::from_static("-"));
+    let name = name(request.headers());
     request.headers_mut().insert(REQUEST_ID, name.clone());
     // A proxy that ends TLS says so; over plain HTTP browsers ignore what is said of it.
     let is_secure = request.headers().get("x-forwarded-proto").is_some_and(|protocol| protocol == "https");
-    let mut response = next.run(request).await;
+    let asked = told::Asked::new(&request);
+    let mut response = next.run(request).instrument(asked.span()).await;
+    asked.answered(&server.app, &response);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, name);
     for (header, value) in HEADERS {
@@ -143,6 +149,14 @@ async fn named_and_safe(mut request: Request, next: Next) -> Response {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     response
+}
+
+/// What a request is called: as its client calls it, where that is well-formed.
+fn name(headers: &HeaderMap) -> HeaderValue {
+    let is_name = |name: &&HeaderValue| name.to_str().is_ok_and(is_request_id);
+    let given = headers.get(REQUEST_ID).filter(is_name).cloned();
+    let new = || HeaderValue::try_from(crate::hex(&rand::random::<[u8; 8]>())).ok();
+    given.or_else(new).unwrap_or(HeaderValue::from_static("-"))
 }
 
 /// The name that a request was given.
@@ -160,14 +174,19 @@ pub(crate) async fn op(app: &Arc<App>, headers: &HeaderMap) -> Result<Op> {
         None => None,
     };
     let language = language(headers, caller.as_deref());
-    Ok(Op::new(app.clone(), caller, language, request_id(headers)))
+    let mut op = Op::new(app.clone(), caller, language, request_id(headers));
+    op.trace = told::trace(headers);
+    Ok(op)
 }
 
 /// Looks whether the token of a request, where it has one, is one of ours and still good, without asking
 /// the database whether its session is.
 fn has_proof(app: &App, headers: &HeaderMap) -> Result<()> {
     match bearer(headers)? {
-        Some(token) => app.issuer.read(token, app.clock.now()).map(drop).ok_or(Error::Unauthenticated),
+        Some(token) => app.issuer.read(token, app.clock.now()).map(drop).ok_or_else(|| {
+            app.metrics.disproved(Disproved::Token);
+            Error::Unauthenticated
+        }),
         None => Ok(()),
     }
 }
@@ -221,29 +240,6 @@ async fn schema(State(server): State<Arc<Server>>, headers: HeaderMap) -> Respon
                 .into_response()
         }
         Err(error) => api::refused(error, &headers),
-    }
-}
-
-/// Whether requests should be sent here: not while the database is away or the outbox is stuck, nor once
-/// the server ends.
-async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let not_ready = |why: &'static str| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
-    if server.life.is_ending() {
-        return not_ready("the server is ending\n");
-    }
-    if server.app.outbox.is_late() {
-        return not_ready("events are stuck\n");
-    }
-    match tokio::time::timeout(SIGN_OF_LIFE, server.app.database.ping()).await {
-        Ok(Ok(())) => "ready\n".into_response(),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "not ready");
-            not_ready("the database does not answer\n")
-        }
-        Err(_elapsed) => {
-            tracing::warn!("not ready: the database takes too long");
-            not_ready("the database does not answer\n")
-        }
     }
 }
 

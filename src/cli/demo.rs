@@ -40,7 +40,7 @@ impl Demo {
     pub(super) async fn run(self, settings: Settings) -> Outcome {
         let mut settings = settings;
         (settings.demo, settings.server_timing) = (true, true);
-        serve::log(&settings);
+        let _log = crate::observe::log::start(&settings)?;
         if self.reset {
             demo::remove(&settings).await?;
         }

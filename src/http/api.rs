@@ -20,6 +20,7 @@ use super::{
     op,
     operation::{Answer, Incoming, Operation, plain, run, unreadable},
     request_id, spoken,
+    told::{Ran, Refusal},
 };
 use crate::{both, error::Error, i18n::Text, op::Op};
 
@@ -179,6 +180,9 @@ impl<'h> Asked<'h> {
     fn answer(&self, status: StatusCode, answer: &Answer) -> Response {
         let mut response = serde_json::to_vec(answer).unwrap_or_default().into_response();
         *response.status_mut() = status;
+        if let Some(error) = answer.response.errors.first() {
+            response.extensions_mut().insert(Refusal(error.clone()));
+        }
         self.label(response)
     }
 
@@ -380,6 +384,7 @@ async fn answer(server: &Server, asked: &Asked<'_>, op: Arc<Op>, incoming: Incom
     let started = std::time::Instant::now();
     let answer = run(&op, &operation).await;
     let mut response = asked.respond(&op, answer);
+    response.extensions_mut().insert(Ran);
     if server.app.settings.server_timing {
         timing(&op, started.elapsed(), &mut response);
     }

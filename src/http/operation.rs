@@ -5,11 +5,15 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Durat
 use ::entity::vocabulary::Language;
 use async_graphql::{
     Name, PathSegment, Request, Response, ServerError, Value, Variables,
-    parser::{parse_query, types::OperationType},
+    parser::{
+        parse_query,
+        types::{OperationDefinition, OperationType, Selection},
+    },
 };
 use futures_util::{FutureExt, Stream, StreamExt};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
+use tracing::{Instrument, Span, field};
 
 use super::{
     cost::{check_cost, check_given, check_variables},
@@ -24,6 +28,7 @@ use crate::{
     error::Error,
     graphql::{self, Schema},
     live::LiveCaller,
+    observe::{Account, Label, Outcome, traces::TRACE},
     op::Op,
 };
 
@@ -107,6 +112,8 @@ pub(super) struct Operation {
     variables: Variables,
     /// Query, mutation or subscription.
     pub(super) kind: OperationType,
+    /// What it is called in figures and in the log.
+    label: Label,
 }
 
 impl Operation {
@@ -142,8 +149,29 @@ impl Operation {
         }
         check_given(operation, &variables)?;
         check_cost(&document.parsed, operation, &variables, limits)?;
-        let kind = operation.ty;
-        Ok(Self { document, name, variables, kind })
+        let (kind, label) = (operation.ty, label(app, &document, operation));
+        Ok(Self { document, name, variables, kind, label })
+    }
+
+    const fn kind_name(&self) -> &'static str {
+        match self.kind {
+            OperationType::Query => "query",
+            OperationType::Mutation => "mutation",
+            OperationType::Subscription => "subscription",
+        }
+    }
+
+    fn span(&self, op: &Op) -> Span {
+        tracing::debug_span!(
+            target: TRACE,
+            "operation",
+            otel.name = &*op.app.metrics.operations.name(self.label),
+            graphql.operation.name = self.name,
+            "graphql.operation.type" = self.kind_name(),
+            request_id = op.request_id,
+            outcome = field::Empty,
+            otel.status_code = field::Empty,
+        )
     }
 
     fn request(&self) -> Request {
@@ -163,8 +191,19 @@ impl Operation {
     }
 }
 
+/// What an operation is called: by its root field, where it is one.
+fn label(app: &App, document: &Document, operation: &OperationDefinition) -> Label {
+    let known = &app.metrics.operations;
+    if let [only] = operation.selection_set.node.items.as_slice()
+        && let Selection::Field(field) = &only.node
+    {
+        return known.label([&*field.node.name.node].into_iter());
+    }
+    known.label(document.roots(operation).into_iter().map(|name| &**name))
+}
+
 /// Without a token only what nobody needs one for exists, and the schema's word on that.
-fn is_public(app: &App, document: &Document, operation: &async_graphql::parser::types::OperationDefinition) -> bool {
+fn is_public(app: &App, document: &Document, operation: &OperationDefinition) -> bool {
     let held = app.permissions_of(None);
     let needs = app.schemas.needs();
     document.roots(operation).into_iter().all(|name| name.starts_with("__") || held.intersects(needs.of(name)))
@@ -258,8 +297,20 @@ fn schema(op: &Op) -> Schema {
     op.app.schemas.of(op.app.permissions_of(op.caller.as_deref()))
 }
 
-/// Runs a query or a mutation against the schema of its caller, within the time that it may take.
+/// Runs a query or a mutation against the schema of its caller, within the time that it may take, and tells of it.
 pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
+    let account = Account::begin(op, operation.label, operation.name.as_deref(), operation.kind_name());
+    let span = operation.span(op);
+    let answer = executed(op, operation).instrument(span.clone()).await;
+    let outcome = account.end(&answer.response);
+    span.record("outcome", outcome.name());
+    if outcome.is_fault() {
+        span.record("otel.status_code", "ERROR");
+    }
+    answer
+}
+
+async fn executed(op: &Arc<Op>, operation: &Operation) -> Answer {
     let limits = &op.app.settings.limits;
     let schema = schema(op);
     let work = schema.execute(graphql::request(operation.request(), op));
@@ -305,11 +356,18 @@ pub(super) fn follow(
 ) -> impl Stream<Item = Answer> + Send + use<> {
     let request = graphql::request(operation.request(), op).data(live);
     let (op, operation) = (op.clone(), operation.clone());
+    let metrics = &op.app.metrics;
+    op.meter.work_for(metrics.operations.name(operation.label));
+    metrics.operations.counted(operation.label, Outcome::Ok);
+    let open = metrics.subscription(op.transport);
     let events = AssertUnwindSafe(schema(&op).execute_stream(request)).catch_unwind();
-    events.map(move |event| match event {
-        Ok(response) if response.errors.is_empty() => told(&op, response),
-        Ok(response) => told(&op, operation.arranged(response)),
-        Err(_panic) => Answer::broken(&op),
+    events.map(move |event| {
+        open.message();
+        match event {
+            Ok(response) if response.errors.is_empty() => told(&op, response),
+            Ok(response) => told(&op, operation.arranged(response)),
+            Err(_panic) => Answer::broken(&op),
+        }
     })
 }
 

@@ -51,6 +51,7 @@ use crate::{
     error::{Error, Result},
     i18n, identity,
     live::{Connections, LiveCaller, Seat, may_do_the_same},
+    observe::{Open, Transport},
     op::Op,
 };
 
@@ -101,6 +102,7 @@ pub(super) async fn open(
         Ok(ticket) => ticket,
         Err(full) => {
             let limit = if full == Full::All { Limit::WaitingSockets } else { Limit::AddressWaitingSockets };
+            server.app.metrics.beyond(limit);
             let text =
                 format!("too many sockets wait for somebody to sign in: {} ({})\n", limit.most(limits), limit.name());
             return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], text).into_response();
@@ -114,6 +116,7 @@ pub(super) async fn open(
         waiting: Some(waiting),
         _place: place.map(|Extension(ticket)| ticket),
         _counted: Counted::new(server.life.clone()),
+        _open: server.app.metrics.connection(Transport::WebSocket),
     };
     upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_message_size(most).max_frame_size(most).on_upgrade(
         move |socket| async move {
@@ -155,6 +158,7 @@ struct Asked {
     waiting: Option<Ticket>,
     _place: Option<Arc<Ticket>>,
     _counted: Counted,
+    _open: Open,
 }
 
 /// Counts a socket from the request for it to its end.
@@ -502,8 +506,14 @@ impl Conversation {
             return Some(Close::exists(id).into());
         }
         let answer = beyond(Limit::Values, &self.server.app.settings.limits, session.language);
+        self.tell_refused(&answer);
         self.outgoing.push(None, message::error(id, &answer.response.errors));
         None
+    }
+
+    /// Counts an operation that is not run.
+    fn tell_refused(&self, answer: &Answer) {
+        answer.response.errors.iter().for_each(|error| self.server.app.metrics.refused(error));
     }
 
     fn prove(&mut self, purpose: Purpose, token: Arc<str>) {
@@ -535,7 +545,9 @@ impl Conversation {
             Ok(caller) => caller,
             Err(Error::Unauthenticated) => return Some(self.disproved(purpose).into()),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell whether a token is still valid");
+                let request_id = &*self.asked.request_id;
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(request_id, error, "cannot tell whether a token is still valid");
                 return match purpose {
                     Purpose::Init(_) => Some(Close::try_again().into()),
                     Purpose::Renew | Purpose::Again => {
@@ -571,6 +583,7 @@ impl Conversation {
     fn begin(&mut self, caller: Arc<Caller>, token: Arc<str>, language: Option<Language>) -> Option<End> {
         let app = &self.server.app;
         let Some(seat) = Connections::enter(app, &caller, app.settings.limits.sockets) else {
+            app.metrics.beyond(Limit::Sockets);
             return Some(Close::forbidden("Forbidden: too many sockets of one person (sockets)").into());
         };
         let language = language.or(self.asked.language).unwrap_or(caller.person.language);
@@ -653,6 +666,7 @@ impl Conversation {
         let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
         let mut op = Op::new(self.server.app.clone(), Some(caller), language, self.name(serial));
         op.address = self.asked.address;
+        op.transport = Transport::WebSocket;
         op
     }
 
@@ -672,6 +686,7 @@ impl Conversation {
         let limits = &self.server.app.settings.limits;
         if self.operations.len() >= limits.socket_operations {
             let answer = beyond(Limit::SocketOperations, limits, session.language);
+            self.tell_refused(&answer);
             self.outgoing.push(None, message::error(&id, &answer.response.errors));
             return None;
         }
@@ -680,6 +695,7 @@ impl Conversation {
             Ok(operation) => self.start(id, operation),
             Err(refused) => {
                 let error = refused.into_error(session.language);
+                app.metrics.refused(&error);
                 self.outgoing.push(None, message::error(&id, &[error]));
             }
         }
@@ -697,6 +713,7 @@ impl Conversation {
             let caller = identity::authenticate(&app, &token).await?;
             let mut op = Op::new(app, Some(caller), language, fresh);
             op.address = address;
+            op.transport = Transport::WebSocket;
             Ok::<_, Error>(Arc::new(op))
         };
         let following = (operation.kind == OperationType::Subscription).then(|| Following {
@@ -761,7 +778,8 @@ impl Conversation {
             What::Answered(Err(Error::Unauthenticated)) => return Some(self.disproved(Purpose::Again).into()),
             // A panic, or a fault that no database and no caller explains.
             What::Answered(Err(error @ Error::Internal(_))) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "an operation failed");
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(request_id = self.name(serial), error, "an operation failed");
                 return Some(Close::internal().into());
             }
             What::Answered(Err(error)) => {
@@ -782,6 +800,7 @@ impl Conversation {
         }
         let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
         let answer = Answer::too_large(answer.wrote, limits, language);
+        self.server.app.metrics.beyond(Limit::ResponseBytes);
         if let Some(running) = self.operations.get(id) {
             running.abort.abort();
         }

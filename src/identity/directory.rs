@@ -21,6 +21,7 @@ use crate::{
     authz::{Caller, Person},
     calendar,
     error::{Error, Result},
+    observe::Disproved,
 };
 
 /// Most sessions remembered; beyond it the memory starts afresh.
@@ -102,6 +103,14 @@ async fn read(app: &App, bearer: Bearer) -> Result<Option<Known>> {
 /// # Errors
 /// [`Error::Unauthenticated`] where the token proves nothing or its session has ended.
 pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Caller>> {
+    let caller = proven(app, token).await;
+    if matches!(caller, Err(Error::Unauthenticated)) {
+        app.metrics.disproved(Disproved::Token);
+    }
+    caller
+}
+
+async fn proven(app: &App, token: &str) -> Result<Arc<Caller>> {
     let now = app.clock.now();
     let bearer = app.issuer.read(token, now).ok_or(Error::Unauthenticated)?;
     let holds = |known: &Arc<Known>| known.expires_at > now && known.person.id == bearer.person;
