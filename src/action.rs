@@ -174,7 +174,10 @@ where
     let mut attempt = 1;
     loop {
         match attempt_once(op, request, &work).await {
-            Err(Stopped::Failed(Error::Busy(_))) if attempt < ATTEMPTS => attempt += 1,
+            Err(Stopped::Failed(Error::Busy(_))) if attempt < ATTEMPTS => {
+                attempt += 1;
+                op.app.metrics.retried();
+            }
             Err(Stopped::Failed(Error::Uncertain(error))) if keyed::<R>(request)?.is_some() => {
                 return look_again(op, request, &work, error).await;
             }
@@ -226,6 +229,7 @@ where
         && let Some(kept) = recall(op, &transaction, request, key).await?
     {
         transaction.rollback().await?;
+        op.app.metrics.replayed();
         return match kept {
             Answer::Done(done) => Ok(done),
             Answer::Refused(refusals) => Err(Stopped::Refused(refusals)),

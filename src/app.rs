@@ -21,6 +21,7 @@ use crate::{
     identity::{Directory, Issuer, oidc::Provider, roles},
     live::{Connections, Findings},
     manifests::Manifests,
+    observe::{Metrics, Readings},
     outbox::Outbox,
     rates::Rates,
     work_queue::Hub,
@@ -54,6 +55,10 @@ pub struct App {
     pub manifests: Manifests,
     /// What each has left to ask for.
     pub rates: Rates,
+    /// What is counted while the server runs.
+    pub metrics: Arc<Metrics>,
+    /// What the database said of itself last.
+    pub readings: Readings,
     /// News of the queues on their way to whoever follows them.
     pub queues: Arc<Hub>,
     policy: ArcSwap<Policy>,
@@ -84,13 +89,17 @@ impl App {
         let seconds = u64::try_from(settings.limits.seconds).unwrap_or(u64::MAX);
         let (url, connections) = (&settings.database_url, settings.database_connections);
         let database = Database::serve(url, connections, Duration::from_secs(seconds)).await?;
+        database.traffic().tell_from(Duration::from_millis(settings.slow_statement_ms));
         let policy = load_policy(&database, &clock).await?;
         crate::playbook::install(database.writer()).await?;
+        let schemas = Schemas::new(settings.limits.clone());
         let app = Self {
             policy: ArcSwap::from_pointee(policy),
-            schemas: Schemas::new(settings.limits.clone()),
             manifests: Manifests::default(),
             rates: Rates::new(&settings.limits, database.is_postgres()),
+            metrics: Arc::new(Metrics::new(schemas.needs().fields())),
+            readings: Readings::default(),
+            schemas,
             settings,
             database,
             clock,
@@ -152,12 +161,15 @@ impl App {
         self.directory.forget();
         loop {
             let (people, policy, documents, session) = match events.recv().await {
-                Ok(event) => (
-                    event.kind.starts_with("identity."),
-                    event.kind.starts_with("policy."),
-                    event.kind.starts_with("operations."),
-                    (event.kind == "identity.session_ended").then_some(SessionId(event.subject_id)),
-                ),
+                Ok(event) => {
+                    self.metrics.told(event.at, self.clock.now());
+                    (
+                        event.kind.starts_with("identity."),
+                        event.kind.starts_with("policy."),
+                        event.kind.starts_with("operations."),
+                        (event.kind == "identity.session_ended").then_some(SessionId(event.subject_id)),
+                    )
+                }
                 Err(RecvError::Lagged(_)) => (true, true, true, None),
                 Err(RecvError::Closed) => return,
             };

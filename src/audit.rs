@@ -12,6 +12,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ::entity::platform::event;
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
     sea_query::{CaseStatement, Expr},
@@ -120,6 +121,15 @@ async fn waiting(conn: &Conn, most: u64) -> Result<Vec<event::Model>, DbErr> {
         .await
 }
 
+/// Position and moment of the oldest event that waits for its seal.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn oldest_unsealed(conn: &Conn) -> Result<Option<(i64, DateTime<Utc>)>, DbErr> {
+    let oldest = waiting(conn, 1).await?.pop();
+    Ok(oldest.and_then(|event| Some((event.position?, event.at))))
+}
+
 /// Takes the sealer's place until the end of the transaction; on SQLite there is one writer in any case.
 async fn is_alone(conn: &Conn) -> Result<bool, DbErr> {
     if !conn.is_postgres() {
@@ -209,7 +219,7 @@ pub async fn verify(conn: &Conn) -> Result<Option<Break>> {
 #[cfg(test)]
 mod tests {
     use ::entity::vocabulary::{EventId, PersonId};
-    use chrono::{TimeZone, Utc};
+    use chrono::TimeZone;
     use serde_json::json;
 
     use super::*;

@@ -1,6 +1,10 @@
 //! Settings: flags before environment before `sesame.toml` before defaults, each knowing where it came from.
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use serde::Deserialize;
 
@@ -15,6 +19,8 @@ use crate::{
 /// The fewest connections to the database: a request may need one to read beside the one it writes on, and
 /// the outbox must get through beside it.
 const FEWEST_CONNECTIONS: u32 = 3;
+/// The fewest characters of a token that opens the figures.
+const SHORTEST_TOKEN: usize = 16;
 
 /// Where a setting came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +76,20 @@ pub struct Partial {
     pub automatic_persisted_queries: Option<bool>,
     /// Origins of other sites' pages that may speak to this server, such as `https://desk.example`.
     pub cors_origins: Option<Vec<String>>,
+    /// The share of requests that have a line in the log, from 0 to 1; faults and slow ones always have.
+    pub log_requests: Option<f64>,
+    /// From how many milliseconds on a request is slow; 0: none is.
+    pub slow_request_ms: Option<u64>,
+    /// From how many milliseconds on an SQL statement is slow; 0: none is.
+    pub slow_statement_ms: Option<u64>,
+    /// Address of a listener for `/metrics` alone, open to whoever reaches it.
+    pub metrics_address: Option<SocketAddr>,
+    /// Bearer token that opens `/metrics` beside everything else.
+    pub metrics_token: Option<String>,
+    /// Collector for traces: OTLP over HTTP, such as `http://127.0.0.1:4318`.
+    pub otel_endpoint: Option<String>,
+    /// The share of traces that are sent, from 0 to 1.
+    pub otel_share: Option<f64>,
     /// Limits on what one request may ask for.
     pub limits: SomeLimits,
     /// The issuer that signs people in.
@@ -105,6 +125,20 @@ pub struct Settings {
     pub automatic_persisted_queries: bool,
     /// Origins of other sites' pages that may speak to this server (K-11).
     pub cors_origins: Vec<String>,
+    /// The share of requests that have a line in the log.
+    pub log_requests: f64,
+    /// From how many milliseconds on a request is slow; 0: none is.
+    pub slow_request_ms: u64,
+    /// From how many milliseconds on an SQL statement is slow; 0: none is.
+    pub slow_statement_ms: u64,
+    /// Address of a listener for `/metrics` alone.
+    pub metrics_address: Option<SocketAddr>,
+    /// Bearer token that opens `/metrics` beside everything else.
+    pub metrics_token: Option<String>,
+    /// Collector for traces.
+    pub otel_endpoint: Option<String>,
+    /// The share of traces that are sent.
+    pub otel_share: f64,
     /// Limits on what one request may ask for.
     pub limits: Limits,
     /// The issuer that signs people in; none: Sésame does, with passwords.
@@ -165,6 +199,20 @@ pub enum ConfigError {
     /// There are too few connections to the database to work with.
     #[error("database_connections = {0}: there are at least {FEWEST_CONNECTIONS}")]
     Connections(u32),
+    /// A share is none.
+    #[error("{name} = {value}: it lies between 0 and 1")]
+    Share {
+        /// Which setting.
+        name: &'static str,
+        /// What it was set to.
+        value: f64,
+    },
+    /// The token of the figures could be guessed.
+    #[error("metrics_token: it has at least {SHORTEST_TOKEN} characters")]
+    Token,
+    /// The collector's address is none.
+    #[error("otel_endpoint = {0}: it begins with http:// or https://")]
+    Collector(String),
 }
 
 impl Partial {
@@ -200,6 +248,13 @@ impl Partial {
                 graphiql_scope: get("SESAME_OIDC_GRAPHIQL_SCOPE"),
                 graphiql_parameters: get("SESAME_OIDC_GRAPHIQL_PARAMETERS"),
             },
+            log_requests: parsed(&get, "SESAME_LOG_REQUESTS", "a share from 0 to 1")?,
+            slow_request_ms: parsed(&get, "SESAME_SLOW_REQUEST_MS", "a number of milliseconds")?,
+            slow_statement_ms: parsed(&get, "SESAME_SLOW_STATEMENT_MS", "a number of milliseconds")?,
+            metrics_address: parsed(&get, "SESAME_METRICS_ADDRESS", "an address with a port")?,
+            metrics_token: get("SESAME_METRICS_TOKEN"),
+            otel_endpoint: get("SESAME_OTEL_ENDPOINT").or_else(|| get("OTEL_EXPORTER_OTLP_ENDPOINT")),
+            otel_share: parsed(&get, "SESAME_OTEL_SHARE", "a share from 0 to 1")?,
             limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
         })
     }
@@ -299,6 +354,13 @@ impl Settings {
                 false,
             ),
             cors_origins: pick.take("cors_origins", |p| p.cors_origins.clone(), Vec::new()),
+            log_requests: pick.take("log_requests", |p| p.log_requests, 1.0),
+            slow_request_ms: pick.take("slow_request_ms", |p| p.slow_request_ms, 2_000),
+            slow_statement_ms: pick.take("slow_statement_ms", |p| p.slow_statement_ms, 500),
+            metrics_address: pick.take("metrics_address", |p| p.metrics_address.map(Some), None),
+            metrics_token: pick.take("metrics_token", |p| p.metrics_token.clone().map(Some), None),
+            otel_endpoint: pick.take("otel_endpoint", |p| p.otel_endpoint.clone().map(Some), None),
+            otel_share: pick.take("otel_share", |p| p.otel_share, 1.0),
             limits,
             oidc: oidc(&mut pick),
             demo: false,
@@ -323,7 +385,19 @@ impl Settings {
         if self.database_connections < FEWEST_CONNECTIONS {
             return Err(ConfigError::Connections(self.database_connections));
         }
-        Ok(())
+        for (name, value) in [("log_requests", self.log_requests), ("otel_share", self.otel_share)] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(ConfigError::Share { name, value });
+            }
+        }
+        if self.metrics_token.as_ref().is_some_and(|token| token.len() < SHORTEST_TOKEN) {
+            return Err(ConfigError::Token);
+        }
+        let is_address = |url: &&String| url.starts_with("http://") || url.starts_with("https://");
+        match self.otel_endpoint.as_ref().filter(|url| !is_address(url)) {
+            Some(url) => Err(ConfigError::Collector(url.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The settings in force with their origins, one a line, secrets masked.
@@ -341,6 +415,13 @@ impl Settings {
             "session_days" => self.session_days.to_string(),
             "upload_bytes" => self.upload_bytes.to_string(),
             "log_json" => self.log_json.to_string(),
+            "log_requests" => self.log_requests.to_string(),
+            "slow_request_ms" => self.slow_request_ms.to_string(),
+            "slow_statement_ms" => self.slow_statement_ms.to_string(),
+            "metrics_address" => self.metrics_address.map_or_else(|| "none".into(), |at| at.to_string()),
+            "metrics_token" => self.metrics_token.as_ref().map_or("none", |_| "***").to_owned(),
+            "otel_endpoint" => self.otel_endpoint.as_deref().map_or_else(|| "none".into(), masked),
+            "otel_share" => self.otel_share.to_string(),
             "automatic_persisted_queries" => self.automatic_persisted_queries.to_string(),
             "cors_origins" => format!("{:?}", self.cors_origins),
             _ => match (&self.oidc, name.strip_prefix("oidc.")) {
@@ -416,10 +497,22 @@ mod tests {
         assert!(checked(r#"cors_origins = ["*"]"#).unwrap_err().contains("cors_origins"));
         assert_eq!(checked(r#"cors_origins = ["https://desk.example"]"#), Ok(()));
         assert!(checked("database_connections = 1").unwrap_err().contains("database_connections"));
+        for (toml, named) in [
+            ("database_connections = 1", "database_connections"),
+            ("log_requests = 1.5", "log_requests"),
+            ("otel_share = -0.1", "otel_share"),
+            ("metrics_token = \"guess me\"", "metrics_token"),
+            ("otel_endpoint = \"collector:4318\"", "otel_endpoint"),
+        ] {
+            assert!(checked(toml).unwrap_err().contains(named), "{toml}");
+        }
     }
 
     #[test]
     fn a_password_is_never_shown() {
+        let file: Partial = toml::from_str("metrics_token = \"0123456789abcdef\"").unwrap();
+        let told = Settings::resolve(&Partial::default(), &Partial::default(), &file).describe();
+        assert!(told.contains("metrics_token = ***  # sesame.toml"), "{told}");
         assert_eq!(masked("postgres://me:secret@db/sesame"), "postgres://me:***@db/sesame");
         assert_eq!(masked("sqlite://data/sesame.db"), "sqlite://data/sesame.db");
     }

@@ -6,10 +6,10 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sea_orm::{
@@ -23,7 +23,17 @@ use sea_orm::{
     },
 };
 
-use crate::error::{Error, Result};
+use tracing::Instrument;
+
+use self::traffic::{Asking, Place, Side, Text};
+use crate::{
+    error::{Error, Result},
+    observe::nanoseconds,
+};
+
+mod traffic;
+
+pub use traffic::Traffic;
 
 /// Whether rows are read to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +90,22 @@ pub struct Database {
     write: DatabaseConnection,
     /// On PostgreSQL, a connection apart from the pool to listen on.
     listen: Option<PgPool>,
+    traffic: Arc<Traffic>,
+}
+
+/// How a pool is used at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Which one.
+    pub name: &'static str,
+    /// Connections that there are.
+    pub open: i64,
+    /// Those of them that somebody uses.
+    pub used: i64,
+    /// Most that there may be.
+    pub most: i64,
+    /// Who waits for one, as far as requests are concerned.
+    pub waiting: i64,
 }
 
 impl Database {
@@ -133,12 +159,12 @@ impl Database {
             writer.acquire_timeout(BUSY);
             let write = sea_orm::Database::connect(writer).await?;
             let read = sea_orm::Database::connect(pool(connections)).await?;
-            Ok(Self { read, write, listen: None })
+            Ok(Self { read, write, listen: None, traffic: Arc::default() })
         } else {
             let both = sea_orm::Database::connect(pool(connections)).await?;
             let apart: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| DbErr::Custom(error.to_string()))?;
             let listen = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(apart);
-            Ok(Self { read: both.clone(), write: both, listen: Some(listen) })
+            Ok(Self { read: both.clone(), write: both, listen: Some(listen), traffic: Arc::default() })
         }
     }
 
@@ -172,6 +198,25 @@ impl Database {
         self.listen.as_ref()
     }
 
+    /// What goes to the database.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// How the pools are used.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolUse> {
+        let (readers, writers) = (self.traffic.asking(Side::Read), self.traffic.asking(Side::Write));
+        if self.is_postgres() {
+            return vec![pool_use("all", self.read.get_postgres_connection_pool(), readers + writers)];
+        }
+        vec![
+            pool_use("read", self.read.get_sqlite_connection_pool(), readers),
+            pool_use("write", self.write.get_sqlite_connection_pool(), writers),
+        ]
+    }
+
     /// Begins a transaction that may write.
     ///
     /// # Errors
@@ -199,10 +244,26 @@ impl Database {
     }
 }
 
-/// Counts the statements of one request, and knows what became of its commits.
+fn pool_use<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>, asking: i64) -> PoolUse {
+    let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let open = i64::from(pool.size());
+    let used = (open - number(pool.num_idle())).max(0);
+    let most = i64::from(pool.options().get_max_connections());
+    PoolUse { name, open, used, most, waiting: (asking - used).max(0) }
+}
+
+/// Counts the statements of one request and their time, and knows what became of its commits.
 #[derive(Debug, Default)]
 pub struct Meter {
+    /// How the request is called.
+    request_id: String,
+    /// Which operation it is, once that is known.
+    operation: OnceLock<Arc<str>>,
     statements: AtomicU32,
+    /// How long the database took, in nanoseconds.
+    time: AtomicU64,
+    /// Whether a rule refused something.
+    refused: AtomicBool,
     /// Commits that were begun and not refused.
     begun: AtomicU32,
     /// Those of them that have ended, one way or another.
@@ -210,6 +271,52 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// A meter for a request.
+    #[must_use]
+    pub fn of(request_id: &str) -> Self {
+        Self { request_id: request_id.to_owned(), ..Self::default() }
+    }
+
+    /// Notes for which operation the statements are made.
+    pub fn work_for(&self, operation: Arc<str>) {
+        // One request is one operation: the first word stays.
+        let _known = self.operation.set(operation);
+    }
+
+    /// How the request is called; nothing beside requests.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        Some(self.request_id.as_str()).filter(|id| !id.is_empty())
+    }
+
+    /// Which operation it is, where that is known.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.operation.get().map(|operation| &**operation)
+    }
+
+    /// Adds to the time that the database took.
+    pub fn took(&self, time: Duration) {
+        self.time.fetch_add(nanoseconds(time), Ordering::Relaxed);
+    }
+
+    /// How long the database took so far; statements at the same time count each.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        Duration::from_nanos(self.time.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a rule refused something.
+    pub fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a rule refused something.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// Counts one more.
     pub fn tick(&self) {
         self.statements.fetch_add(1, Ordering::Relaxed);
@@ -239,6 +346,7 @@ impl Meter {
 pub struct Conn {
     target: Target,
     meter: Arc<Meter>,
+    traffic: Arc<Traffic>,
     /// Whether it is a transaction within another: its commit writes nothing by itself.
     is_nested: bool,
 }
@@ -246,14 +354,22 @@ pub struct Conn {
 #[derive(Clone, Debug)]
 enum Target {
     Pool(DatabaseConnection),
-    Transaction(Arc<DatabaseTransaction>),
+    Transaction(Arc<Opened>),
+}
+
+/// A transaction, with the place that it takes at the pool where it is none within another.
+#[derive(Debug)]
+struct Opened {
+    transaction: DatabaseTransaction,
+    _place: Option<Place>,
 }
 
 impl Conn {
     /// A connection of the reading pool.
     #[must_use]
     pub fn reader(database: &Database, meter: Arc<Meter>) -> Self {
-        Self { target: Target::Pool(database.read.clone()), meter, is_nested: false }
+        let traffic = database.traffic.clone();
+        Self { target: Target::Pool(database.read.clone()), meter, traffic, is_nested: false }
     }
 
     /// Begins a transaction that may write.
@@ -261,9 +377,15 @@ impl Conn {
     /// # Errors
     /// When the database cannot be reached or stays locked.
     pub async fn begin(database: &Database, meter: Arc<Meter>) -> Result<Self, DbErr> {
-        meter.tick();
-        let transaction = database.begin().await?;
-        Ok(Self { target: Target::Transaction(Arc::new(transaction)), meter, is_nested: false })
+        let traffic = database.traffic.clone();
+        let place = Some(Place::take(&traffic, Side::Write));
+        let begun = Instant::now();
+        let asking = Asking::begin(&traffic, &meter, Text::bare("BEGIN"), None);
+        let transaction = database.begin().instrument(Text::bare("BEGIN").span(database.backend())).await;
+        drop(asking);
+        traffic.begins.observe(begun.elapsed());
+        let opened = Arc::new(Opened { transaction: transaction?, _place: place });
+        Ok(Self { target: Target::Transaction(opened), meter, traffic, is_nested: false })
     }
 
     /// Begins a transaction within this one: taken back, it leaves alone what was done before it.
@@ -274,8 +396,9 @@ impl Conn {
         self.meter.tick();
         match &self.target {
             Target::Transaction(outer) => {
-                let inner = outer.begin().await?;
-                Ok(Self { target: Target::Transaction(Arc::new(inner)), meter: self.meter.clone(), is_nested: true })
+                let opened = Arc::new(Opened { transaction: outer.transaction.begin().await?, _place: None });
+                let (meter, traffic) = (self.meter.clone(), self.traffic.clone());
+                Ok(Self { target: Target::Transaction(opened), meter, traffic, is_nested: true })
             }
             Target::Pool(_) => Err(DbErr::Custom("not in a transaction".into())),
         }
@@ -288,23 +411,28 @@ impl Conn {
     /// When the database refuses, or a clone still holds the transaction; [`Error::Uncertain`] where the
     /// connection broke meanwhile.
     pub async fn commit(self) -> Result<()> {
-        let meter = self.meter.clone();
-        meter.tick();
+        let (meter, traffic) = (self.meter.clone(), self.traffic.clone());
         if self.is_nested {
-            return Ok(self.owned()?.commit().await?);
+            meter.tick();
+            return Ok(self.owned()?.transaction.commit().await?);
         }
-        let transaction = self.owned()?;
+        let opened = self.owned()?;
         meter.begun.fetch_add(1, Ordering::SeqCst);
-        let committing = tokio::spawn(async move {
-            let committed = transaction.commit().await.map_err(Error::of_commit);
+        let span = Text::bare("COMMIT").span(opened.transaction.get_database_backend());
+        let committing = async move {
+            let asking = Asking::begin(&traffic, &meter, Text::bare("COMMIT"), None);
+            let committed = opened.transaction.commit().await.map_err(Error::of_commit);
+            drop(asking);
             if committed.as_ref().is_err_and(|error| !matches!(error, Error::Uncertain(_))) {
                 meter.begun.fetch_sub(1, Ordering::SeqCst);
             } else {
                 meter.ended.fetch_add(1, Ordering::SeqCst);
             }
             committed
-        });
-        committing.await.map_err(|error| Error::Uncertain(DbErr::Custom(error.to_string())))?
+        };
+        tokio::spawn(committing.instrument(span))
+            .await
+            .map_err(|error| Error::Uncertain(DbErr::Custom(error.to_string())))?
     }
 
     /// Takes back everything since the beginning.
@@ -313,7 +441,7 @@ impl Conn {
     /// When the database cannot be reached (it takes everything back by itself then).
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.meter.tick();
-        self.owned()?.rollback().await
+        self.owned()?.transaction.rollback().await
     }
 
     /// Whether it is PostgreSQL.
@@ -322,23 +450,36 @@ impl Conn {
         self.get_database_backend() == DbBackend::Postgres
     }
 
-    fn owned(self) -> Result<DatabaseTransaction, DbErr> {
+    fn ask(&self, text: Text<'_>) -> Asking<'_> {
+        let is_of_pool = matches!(self.target, Target::Pool(_));
+        let place = is_of_pool.then(|| Place::take(&self.traffic, Side::Read));
+        Asking::begin(&self.traffic, &self.meter, text, place)
+    }
+
+    fn owned(self) -> Result<Opened, DbErr> {
         match self.target {
-            Target::Transaction(transaction) => {
-                Arc::try_unwrap(transaction).map_err(|_| DbErr::Custom("the transaction is still in use".into()))
+            Target::Transaction(opened) => {
+                Arc::try_unwrap(opened).map_err(|_| DbErr::Custom("the transaction is still in use".into()))
             }
             Target::Pool(_) => Err(DbErr::Custom("not in a transaction".into())),
         }
     }
 }
 
+/// Runs a statement where it belongs, timed and within its span; `rows` says how many an answer has.
 macro_rules! forward {
-    ($self:ident, $method:ident($argument:expr)) => {{
-        $self.meter.tick();
-        match &$self.target {
-            Target::Pool(pool) => pool.$method($argument).await,
-            Target::Transaction(transaction) => transaction.$method($argument).await,
-        }
+    ($self:ident, $text:expr, $method:ident($argument:expr), $rows:expr) => {{
+        let text: Text<'_> = $text;
+        let (span, mut asking) = (text.span($self.get_database_backend()), $self.ask(text));
+        let answer = async {
+            match &$self.target {
+                Target::Pool(pool) => pool.$method($argument).await,
+                Target::Transaction(opened) => opened.transaction.$method($argument).await,
+            }
+        };
+        let answer = answer.instrument(span).await;
+        asking.answered(answer.as_ref().ok().map($rows));
+        answer
     }};
 }
 
@@ -347,23 +488,23 @@ impl ConnectionTrait for Conn {
     fn get_database_backend(&self) -> DbBackend {
         match &self.target {
             Target::Pool(pool) => pool.get_database_backend(),
-            Target::Transaction(transaction) => transaction.get_database_backend(),
+            Target::Transaction(opened) => opened.transaction.get_database_backend(),
         }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        forward!(self, execute_raw(statement))
+        forward!(self, Text::of(&statement), execute_raw(statement), ExecResult::rows_affected)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        forward!(self, execute_unprepared(sql))
+        forward!(self, Text::bare(sql), execute_unprepared(sql), ExecResult::rows_affected)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        forward!(self, query_one_raw(statement))
+        forward!(self, Text::of(&statement), query_one_raw(statement), |row| u64::from(row.is_some()))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        forward!(self, query_all_raw(statement))
+        forward!(self, Text::of(&statement), query_all_raw(statement), |rows| rows.len() as u64)
     }
 }

@@ -32,6 +32,7 @@ pub use actions::{StoredFile, take};
 pub use error::{FileProblem, Refusal};
 pub use kind::Kind;
 pub use mutation::FilesMutation;
+pub use store::stored;
 pub use sweep::{sweep, sweep_hourly};
 
 /// The addresses under `/files`.

@@ -1,6 +1,12 @@
 //! The schema: the contexts' roots merged, and what all of them use.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use async_graphql::{MergedObject, MergedSubscription, Request, Response};
 use futures_util::stream::BoxStream;
@@ -90,6 +96,8 @@ const MOST_SCHEMAS: usize = 256;
 /// The schemas, one per set of permissions, built when first asked for.
 pub struct Schemas {
     built: RwLock<HashMap<PermissionSet, Schema>>,
+    /// How many were built, those included that were forgotten.
+    made: AtomicU64,
     needs: Needs,
     limits: Limits,
 }
@@ -99,7 +107,8 @@ impl Schemas {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let (whole, needs) = guard::building(PermissionSet::all(), || build(&limits));
-        Self { built: RwLock::new(HashMap::from([(PermissionSet::all(), whole)])), needs, limits }
+        let built = RwLock::new(HashMap::from([(PermissionSet::all(), whole)]));
+        Self { built, made: AtomicU64::new(1), needs, limits }
     }
 
     /// The schema of a set of permissions.
@@ -109,11 +118,18 @@ impl Schemas {
             return schema.clone();
         }
         let (schema, _) = guard::building(held, || build(&self.limits));
+        self.made.fetch_add(1, Ordering::Relaxed);
         let mut built = self.built.write();
         if built.len() >= MOST_SCHEMAS {
             built.clear();
         }
         built.entry(held).or_insert(schema).clone()
+    }
+
+    /// How many are kept, and how many were ever built.
+    #[must_use]
+    pub fn built(&self) -> (usize, u64) {
+        (self.built.read().len(), self.made.load(Ordering::Relaxed))
     }
 
     /// What each root field needs.

@@ -20,16 +20,14 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::{
     app::App,
     authz::Caller,
     error::{Error, Result},
-    i18n,
-    identity::{
-        self,
-        oidc::{Provider, Standing},
-    },
+    i18n, identity,
+    observe::{Disproved, is_request_id},
     op::Op,
 };
 
@@ -37,6 +35,7 @@ mod api;
 mod cost;
 mod document;
 mod documents;
+mod figures;
 mod gate;
 pub mod graphiql;
 mod json;
@@ -47,19 +46,19 @@ mod patient;
 mod persisted;
 mod price;
 mod running;
+mod readiness;
 mod scan;
 mod serving;
 mod session;
 mod socket;
 mod stream;
+mod told;
 
 pub(crate) use gate::network;
 pub(crate) use origin::is_origin;
 pub(crate) use persisted::look_at;
 pub use serving::Serving;
 
-/// How long the database may take to show that it is there.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// The largest form that tells of a logout.
 const LOGOUT_FORM: usize = 32 * 1024;
 /// Names a request.
@@ -113,7 +112,7 @@ impl Life {
 /// All addresses.
 pub fn router(app: Arc<App>, life: Life) -> Router {
     let graphiql = app.settings.graphiql.then(|| graphiql::router(page_config(&app), Some(app.clone())));
-    let files = crate::files::router(app.clone());
+    let (files, figures) = (crate::files::router(app.clone()), figures::behind_token(app.clone()));
     let limits = &app.settings.limits;
     let waiting = gate::Gate::new(limits.waiting_sockets, limits.address_waiting_sockets);
     let cors = origin::cors(&app.settings.cors_origins);
@@ -125,18 +124,19 @@ pub fn router(app: Arc<App>, life: Life) -> Router {
         .route("/graphql/stream", stream::routes())
         .route("/schema.graphql", get(schema))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(readiness::ready))
         .route("/", get(front_page))
         .merge(logout.unwrap_or_default())
-        .with_state(server)
+        .with_state(server.clone())
         .merge(files)
+        .merge(figures)
         .merge(graphiql.unwrap_or_default())
         .fallback(|| async { (StatusCode::NOT_FOUND, "nothing here\n") });
     let router = match cors {
         Some(cors) => router.layer(cors),
         None => router,
     };
-    router.layer(middleware::from_fn(named_and_safe))
+    router.layer(middleware::from_fn_with_state(server, named_and_safe))
 }
 
 fn page_config(app: &App) -> graphiql::PageConfig {
@@ -147,8 +147,8 @@ fn page_config(app: &App) -> graphiql::PageConfig {
     }
 }
 
-/// Gives a request its name, and its answer the headers that every answer has (K-14).
-async fn named_and_safe(mut request: Request, next: Next) -> Response {
+/// Gives a request its name, and its answer the headers that every answer has (K-14), and tells of both.
+async fn named_and_safe(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -156,7 +156,7 @@ async fn named_and_safe(mut request: Request, next: Next) -> Response {
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
-    let name = HeaderValue::try_from(crate::hex(&rand::random::<[u8; 8]>())).unwrap_or(HeaderValue::from_static("-"));
+    let name = name(request.headers());
     request.headers_mut().insert(REQUEST_ID, name.clone());
     request.headers_mut().remove(PEER);
     if let Some(peer) = peer_of(&request) {
@@ -164,7 +164,9 @@ async fn named_and_safe(mut request: Request, next: Next) -> Response {
     }
     // A proxy that ends TLS says so; over plain HTTP browsers ignore what is said of it.
     let is_secure = request.headers().get("x-forwarded-proto").is_some_and(|protocol| protocol == "https");
-    let mut response = next.run(request).await;
+    let asked = told::Asked::new(&request);
+    let mut response = next.run(request).instrument(asked.span()).await;
+    asked.answered(&server.app, &response);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, name);
     for (header, value) in HEADERS {
@@ -187,6 +189,14 @@ fn came_from(headers: &HeaderMap) -> Option<std::net::IpAddr> {
     headers.get(PEER)?.to_str().ok()?.parse().ok()
 }
 
+/// What a request is called: as its client calls it, where that is well-formed.
+fn name(headers: &HeaderMap) -> HeaderValue {
+    let is_name = |name: &&HeaderValue| name.to_str().is_ok_and(is_request_id);
+    let given = headers.get(REQUEST_ID).filter(is_name).cloned();
+    let new = || HeaderValue::try_from(crate::hex(&rand::random::<[u8; 8]>())).ok();
+    given.or_else(new).unwrap_or(HeaderValue::from_static("-"))
+}
+
 /// The name that a request was given.
 fn request_id(headers: &HeaderMap) -> String {
     headers.get(REQUEST_ID).and_then(|name| name.to_str().ok()).unwrap_or("-").to_owned()
@@ -202,14 +212,19 @@ pub(crate) async fn op(app: &Arc<App>, headers: &HeaderMap) -> Result<Op> {
         None => None,
     };
     let language = language(headers, caller.as_deref());
-    Ok(Op::new(app.clone(), caller, language, request_id(headers)))
+    let mut op = Op::new(app.clone(), caller, language, request_id(headers));
+    op.trace = told::trace(headers);
+    Ok(op)
 }
 
 /// Looks whether the token of a request, where it has one, is signed as it must be and still good, without asking
 /// the database whether its session is.
 async fn has_proof(app: &App, headers: &HeaderMap) -> Result<()> {
     match bearer(headers)? {
-        Some(token) if !identity::may_prove_something(app, token).await => Err(Error::Unauthenticated),
+        Some(token) if !identity::may_prove_something(app, token).await => {
+            app.metrics.disproved(Disproved::Token);
+            Err(Error::Unauthenticated)
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -264,35 +279,6 @@ async fn schema(State(server): State<Arc<Server>>, headers: HeaderMap) -> Respon
                 .into_response()
         }
         Err(error) => api::refused(error, &headers),
-    }
-}
-
-/// Whether requests should be sent here: not while the database is away or the outbox is stuck, nor once
-/// the server ends.
-async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let not_ready = |why: &'static str| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
-    if server.life.is_ending() {
-        return not_ready("the server is ending\n");
-    }
-    if server.app.outbox.is_late() {
-        return not_ready("events are stuck\n");
-    }
-    let issuer = server.app.oidc.as_ref().map(Provider::standing);
-    if issuer == Some(Standing::Unknown) {
-        return not_ready("the issuer's keys are not known yet\n");
-    }
-    match tokio::time::timeout(SIGN_OF_LIFE, server.app.database.ping()).await {
-        // Tokens whose keys are known go on: taking this server out of use would help nobody.
-        Ok(Ok(())) if issuer == Some(Standing::Away) => "ready, but the issuer does not answer\n".into_response(),
-        Ok(Ok(())) => "ready\n".into_response(),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "not ready");
-            not_ready("the database does not answer\n")
-        }
-        Err(_elapsed) => {
-            tracing::warn!("not ready: the database takes too long");
-            not_ready("the database does not answer\n")
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //!   cli ─▶ app ─▶ http ─▶ graphql ─▶ the contexts: orders · forecast · budgets · work_queue · identity · crm · catalog
 //!                                       each: mutation ─▶ actions ─▶ store, workflow, rules
 //!   those with a workflow on:  workflow · transition · record · numbering
-//!   all of them stand on:  op · action · version · authz · outbox · db · refusal · error · i18n · calendar · clock
+//!   all of them stand on:  op · action · version · authz · outbox · db · observe · refusal · error · i18n · calendar · clock
 //! ```
 //! A context reaches another only through its door (`orders.rs`, not what is inside `orders/`), handing
 //! over the open transaction, and doors point downwards only.
@@ -43,6 +43,7 @@ pub mod live;
 pub mod loaders;
 pub mod manifests;
 pub mod numbering;
+pub mod observe;
 pub mod op;
 pub mod opportunities;
 pub mod orders;

@@ -12,6 +12,7 @@ use crate::{
     calendar,
     db::{Conn, Meter},
     error::{Error, Result},
+    observe::{TraceParent, Transport},
 };
 
 /// One request, seen from inside.
@@ -29,6 +30,10 @@ pub struct Op {
     pub request_id: String,
     /// Where the request came from, where that is known.
     pub address: Option<IpAddr>,
+    /// By which road it came.
+    pub transport: Transport,
+    /// The trace that it belongs to, where its client said so.
+    pub trace: Option<TraceParent>,
     /// Counts the statements of this request.
     pub meter: Arc<Meter>,
     /// The transaction of a dry run, in which its payload is read before it is taken back.
@@ -39,7 +44,7 @@ impl Op {
     /// An operation that begins now.
     #[must_use]
     pub fn new(app: Arc<App>, caller: Option<Arc<Caller>>, language: Language, request_id: String) -> Self {
-        let now = app.clock.now();
+        let (now, meter) = (app.clock.now(), Arc::new(Meter::of(&request_id)));
         Self {
             app,
             caller,
@@ -47,7 +52,9 @@ impl Op {
             now,
             request_id,
             address: None,
-            meter: Arc::default(),
+            transport: Transport::default(),
+            trace: None,
+            meter,
             rehearsal: Mutex::default(),
         }
     }

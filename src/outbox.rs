@@ -19,8 +19,8 @@ use ::entity::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use parking_lot::Mutex;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, sqlx::postgres::PgListener,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, sqlx::postgres::PgListener,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -178,6 +178,14 @@ pub async fn last_position(conn: &impl ConnectionTrait) -> Result<i64, DbErr> {
     Ok(highest.flatten().unwrap_or(0))
 }
 
+/// How many events are committed and have no position yet.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn unnumbered(conn: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    event::Entity::find().filter(event::Column::Position.is_null()).count(conn).await
+}
+
 /// Events after a position, in the order of commits.
 ///
 /// # Errors
@@ -260,10 +268,22 @@ impl Outbox {
         let _position = told.wait_for(Option::is_some).await;
     }
 
+    /// The position up to which the watchers were told, once that is known.
+    #[must_use]
+    pub fn told(&self) -> Option<i64> {
+        *self.told.borrow()
+    }
+
+    /// How long ago the table was last looked at completely.
+    #[must_use]
+    pub fn quiet(&self) -> Duration {
+        self.looked.lock().elapsed()
+    }
+
     /// Whether the feed is stuck: what other processes changed may be unknown here.
     #[must_use]
     pub fn is_late(&self) -> bool {
-        self.looked.lock().elapsed() > LATE
+        self.quiet() > LATE
     }
 
     /// Feeds the watchers until the task is dropped. One per process; run again, it goes on where it was.

@@ -22,6 +22,6 @@ pub use feed::{Cursor, Hub};
 pub use lookups::Waiting;
 pub use moves::{Audience, Item, Move, Moves, Subject, followed, moved};
 pub use query::WorkQueueQuery;
-pub use store::first_page;
+pub use store::{first_page, lengths};
 pub use subscription::WorkQueueSubscription;
 pub use view::View;

@@ -42,7 +42,7 @@ impl Demo {
         (settings.demo, settings.server_timing) = (true, true);
         // Its people have their password, wherever those of the company sign in.
         settings.oidc = None;
-        serve::log(&settings);
+        let _log = crate::observe::log::start(&settings)?;
         if self.reset {
             demo::remove(&settings).await?;
         }

@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::Outcome;
-use crate::{app::App, clock::Clock, config::Settings, http::Serving, identity};
+use crate::{app::App, clock::Clock, config::Settings, http::Serving, identity, observe};
 
 /// Serves with the settings in force.
 #[derive(Debug, Args)]
@@ -12,21 +12,13 @@ pub(super) struct Serve {}
 
 impl Serve {
     pub(super) async fn run(self, settings: Settings) -> Outcome {
-        log(&settings);
+        let _log = observe::log::start(&settings)?;
         let app = App::open(settings, Clock::system()).await?;
         if !identity::store::is_anybody_there(app.database.reader()).await? {
             tracing::warn!("nobody can sign in yet: let somebody administer the platform with «sesame admin EMAIL»");
         }
         until_told(app, |_| ()).await
     }
-}
-
-/// Starts the log.
-pub(super) fn log(settings: &Settings) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SESAME_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if settings.log_json { builder.json().init() } else { builder.init() }
 }
 
 /// Serves until the process is told to end; `announce` is told the address first.
@@ -36,6 +28,9 @@ pub(super) async fn until_told(app: std::sync::Arc<App>, announce: impl FnOnce(s
     let listener = TcpListener::bind(place).await.map_err(taken)?;
     let serving = Serving::start(app, listener)?;
     tracing::info!("listening on http://{}", serving.address);
+    if let Some(address) = serving.figures {
+        tracing::info!("figures on http://{address}/metrics");
+    }
     announce(serving.address);
     end_of_process().await?;
     tracing::info!("ending");

@@ -1,12 +1,13 @@
 //! All SQL of the context.
 
 use ::entity::{
-    orders::upload,
+    orders::{attachment, upload},
     vocabulary::{PersonId, UploadId},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
 };
 
 /// Adds an upload.
@@ -94,6 +95,34 @@ pub(super) async fn expired(
         .limit(most)
         .all(conn)
         .await
+}
+
+/// Number and bytes of the files that are kept: those that are attached, and those that wait to be.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn stored(conn: &impl ConnectionTrait) -> Result<[(i64, i64); 2], DbErr> {
+    let attached = attachment::Entity::find()
+        .select_only()
+        .column_as(attachment::Column::Id.count(), "count")
+        .column_as(bytes(attachment::Column::Size), "bytes")
+        .into_tuple()
+        .one(conn)
+        .await?;
+    let waiting = upload::Entity::find()
+        .select_only()
+        .column_as(upload::Column::Id.count(), "count")
+        .column_as(bytes(upload::Column::Size), "bytes")
+        .filter(upload::Column::ReceivedAt.is_not_null())
+        .filter(upload::Column::AttachedAt.is_null())
+        .into_tuple()
+        .one(conn)
+        .await?;
+    Ok([attached.unwrap_or_default(), waiting.unwrap_or_default()])
+}
+
+fn bytes(size: impl ColumnTrait) -> Expr {
+    Expr::expr(size.sum().if_null(0)).cast_as("bigint")
 }
 
 /// Forgets an upload.

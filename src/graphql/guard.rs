@@ -25,6 +25,7 @@ use async_graphql::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::stream::{Stream, StreamExt};
+use tracing::{Instrument, Span};
 
 use super::{
     completion,
@@ -34,6 +35,7 @@ use crate::{
     authz::{Permission, PermissionSet},
     error::Error,
     loaders::Loaders,
+    observe::traces::TRACE,
     op::Op,
 };
 
@@ -286,6 +288,11 @@ fn check(ctx: &Context<'_>) -> ServerResult<()> {
     Err(ctx.set_error_path(error.into_graphql(op.language, &op.request_id).into_server_error(ctx.item.pos)))
 }
 
+/// The span of a root field.
+fn span(ctx: &Context<'_>) -> Span {
+    tracing::debug_span!(target: TRACE, "field", otel.name = ctx.item.node.name.node.as_str())
+}
+
 impl<T: ObjectType> OutputType for Guarded<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
@@ -306,7 +313,7 @@ impl<T: ObjectType> ContainerType for Guarded<T> {
             Loaders::of(ctx).forget();
         }
         let answer = match check(ctx) {
-            Ok(()) => self.0.resolve_field(ctx).await,
+            Ok(()) => self.0.resolve_field(ctx).instrument(span(ctx)).await,
             Err(error) => Err(error),
         };
         // The payload has been read by now: a dry run ends with its field.

@@ -174,7 +174,10 @@ pub fn answer<T, R: Refusal, M: Mutation>(
 ) -> async_graphql::Result<(Option<T>, Vec<UserError<M>>)> {
     match done {
         Ok(made) => Ok((Some(made), Vec::new())),
-        Err(Stopped::Refused(refusals)) => Ok((None, user_errors(&refusals, op.language))),
+        Err(Stopped::Refused(refusals)) => {
+            op.meter.refuse();
+            Ok((None, user_errors(&refusals, op.language)))
+        }
         Err(Stopped::Failed(error)) => Err(error.into_graphql(op.language, &op.request_id)),
     }
 }

@@ -20,6 +20,7 @@ use super::{
     op,
     operation::{Answer, Incoming, Operation, plain, resolved, run, unreadable},
     price, request_id, spoken,
+    told::{Ran, Refusal},
 };
 use crate::{
     both,
@@ -201,6 +202,9 @@ impl<'h> Asked<'h> {
     fn answer(&self, status: StatusCode, answer: &Answer) -> Response {
         let mut response = serde_json::to_vec(answer).unwrap_or_default().into_response();
         *response.status_mut() = status;
+        if let Some(error) = answer.response.errors.first() {
+            response.extensions_mut().insert(Refusal(error.clone()));
+        }
         self.label(response)
     }
 
@@ -466,6 +470,7 @@ async fn ran(server: &Server, asked: &Asked<'_>, op: &Arc<Op>, incoming: Incomin
     let started = std::time::Instant::now();
     let answer = run(op, &operation).await;
     let mut response = asked.respond(op, answer);
+    response.extensions_mut().insert(Ran);
     if server.app.settings.server_timing {
         timing(op, started.elapsed(), &mut response);
     }

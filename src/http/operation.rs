@@ -7,12 +7,13 @@ use async_graphql::{
     Name, PathSegment, Request, Response, ServerError, Value, Variables,
     parser::{
         parse_query,
-        types::{OperationType, Selection},
+        types::{OperationDefinition, OperationType, Selection},
     },
 };
 use futures_util::{FutureExt, Stream, StreamExt};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use tracing::{Instrument, Span, field};
 
 use super::{
     cost::{check_cost, check_given, check_variables},
@@ -29,6 +30,7 @@ use crate::{
     error::Error,
     graphql::{self, Schema},
     live::LiveCaller,
+    observe::{Account, Label, Outcome, traces::TRACE},
     op::Op,
 };
 
@@ -157,6 +159,8 @@ pub(super) struct Operation {
     pub(super) tells_cost: bool,
     /// Whether its document is published.
     is_published: bool,
+    /// What it is called in figures and in the log.
+    label: Label,
 }
 
 impl Operation {
@@ -196,8 +200,29 @@ impl Operation {
         }
         check_given(operation, &variables)?;
         let cost = check_cost(&document.parsed, operation, &variables, limits)?.max(1);
-        let kind = operation.ty;
-        Ok(Self { document, name, variables, kind, cost, tells_cost, is_published })
+        let (kind, label) = (operation.ty, label(app, &document, operation));
+        Ok(Self { document, name, variables, kind, cost, tells_cost, is_published, label })
+    }
+
+    const fn kind_name(&self) -> &'static str {
+        match self.kind {
+            OperationType::Query => "query",
+            OperationType::Mutation => "mutation",
+            OperationType::Subscription => "subscription",
+        }
+    }
+
+    fn span(&self, op: &Op) -> Span {
+        tracing::debug_span!(
+            target: TRACE,
+            "operation",
+            otel.name = &*op.app.metrics.operations.name(self.label),
+            graphql.operation.name = self.name,
+            "graphql.operation.type" = self.kind_name(),
+            request_id = op.request_id,
+            outcome = field::Empty,
+            otel.status_code = field::Empty,
+        )
     }
 
     /// Goes on from where a client says that it was, if it says with a variable where a subscription begins.
@@ -232,8 +257,19 @@ impl Operation {
     }
 }
 
+/// What an operation is called: by its root field, where it is one.
+fn label(app: &App, document: &Document, operation: &OperationDefinition) -> Label {
+    let known = &app.metrics.operations;
+    if let [only] = operation.selection_set.node.items.as_slice()
+        && let Selection::Field(field) = &only.node
+    {
+        return known.label([&*field.node.name.node].into_iter());
+    }
+    known.label(document.roots(operation).into_iter().map(|name| &**name))
+}
+
 /// Without a token only what nobody needs one for exists, and the schema's word on that.
-fn is_public(app: &App, document: &Document, operation: &async_graphql::parser::types::OperationDefinition) -> bool {
+fn is_public(app: &App, document: &Document, operation: &OperationDefinition) -> bool {
     let held = app.permissions_of(None);
     let needs = app.schemas.needs();
     document.roots(operation).into_iter().all(|name| name.starts_with("__") || held.intersects(needs.of(name)))
@@ -368,8 +404,20 @@ fn schema(op: &Op) -> Schema {
     op.app.schemas.of(op.app.permissions_of(op.caller.as_deref()))
 }
 
-/// Runs a query or a mutation against the schema of its caller, within the time that it may take.
+/// Runs a query or a mutation against the schema of its caller, within the time that it may take, and tells of it.
 pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
+    let account = Account::begin(op, operation.label, operation.name.as_deref(), operation.kind_name());
+    let span = operation.span(op);
+    let answer = executed(op, operation).instrument(span.clone()).await;
+    let outcome = account.end(&answer.response);
+    span.record("outcome", outcome.name());
+    if outcome.is_fault() {
+        span.record("otel.status_code", "ERROR");
+    }
+    answer
+}
+
+async fn executed(op: &Arc<Op>, operation: &Operation) -> Answer {
     let limits = &op.app.settings.limits;
     let schema = schema(op);
     let work = schema.execute(graphql::request(operation.request(), op));
@@ -419,9 +467,14 @@ pub(super) fn follow(
 ) -> impl Stream<Item = Answer> + Send + use<> {
     let request = graphql::request(operation.request(), op).data(live);
     let (op, operation) = (op.clone(), operation.clone());
+    let metrics = &op.app.metrics;
+    op.meter.work_for(metrics.operations.name(operation.label));
+    metrics.operations.counted(operation.label, Outcome::Ok);
+    let open = metrics.subscription(op.transport);
     let events = AssertUnwindSafe(schema(&op).execute_stream(request)).catch_unwind();
     let mut tells_cost = operation.tells_cost;
     events.map(move |event| {
+        open.message();
         let answer = match event {
             Ok(response) if response.errors.is_empty() => told(&op, response),
             Ok(response) => told(&op, operation.arranged(response)),

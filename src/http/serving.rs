@@ -14,18 +14,21 @@ use tokio::{
 use tower::Service;
 
 use super::{
-    Life,
+    Life, figures,
     gate::{Full, Gate, Ticket},
     limits::{Limit, Limits},
     patient::Patient,
     router,
 };
-use crate::app::{App, Background};
+use crate::{
+    app::{App, Background},
+    observe::{Metrics, Transport},
+};
 
 /// How long requests and sockets may take to end (K-3).
 const LAST_WORDS: Duration = Duration::from_secs(9);
 /// Pause after the machine had no room for one more connection.
-const BREATH: Duration = Duration::from_millis(200);
+pub(super) const BREATH: Duration = Duration::from_millis(200);
 /// Most bytes of a request's headers.
 const HEADERS: usize = 64 * 1024;
 /// Bytes a second at which an answer must be read at least.
@@ -36,6 +39,8 @@ const SLOWEST: u64 = 256;
 pub struct Serving {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where the figures are told, where that is an address of their own.
+    pub figures: Option<SocketAddr>,
     ends: watch::Sender<bool>,
     task: JoinHandle<()>,
     _background: Background,
@@ -45,14 +50,16 @@ impl Serving {
     /// Starts answering on a listener.
     ///
     /// # Errors
-    /// When the listener has no address.
+    /// When the listener has no address, or that of the figures is taken.
     pub fn start(app: Arc<App>, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (ends, life) = watch::channel(false);
         let life = Life::new(life);
+        let at = app.settings.metrics_address;
+        let figures = at.map(|at| figures::listen(app.clone(), at, life.clone())).transpose()?;
         let background = app.start();
         let task = tokio::spawn(serve(app, listener, life));
-        Ok(Self { address, ends, task, _background: background })
+        Ok(Self { address, figures, ends, task, _background: background })
     }
 
     /// Takes no more connections, lets running requests finish, closes the sockets, and ends, all within
@@ -74,7 +81,7 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut life: Life) {
         () = app.outbox.started() => {}
     }
     let mut connections = JoinSet::new();
-    let limits = Arc::new(app.settings.limits.clone());
+    let (limits, metrics) = (Arc::new(app.settings.limits.clone()), app.metrics.clone());
     let gate = Gate::new(limits.connections, limits.address_connections);
     let router = router(app, life.clone());
     loop {
@@ -86,10 +93,14 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut life: Life) {
         match accepted {
             Ok((stream, peer)) => match gate.enter(Some(peer.ip())) {
                 Ok(ticket) => {
-                    let ticket = Arc::new(ticket);
-                    connections.spawn(connection(stream, peer, ticket, router.clone(), life.clone(), limits.clone()));
+                    let (ticket, open) = (Arc::new(ticket), metrics.connection(Transport::Http));
+                    let held = connection(stream, peer, ticket, router.clone(), life.clone(), limits.clone());
+                    connections.spawn(async move {
+                        held.await;
+                        drop(open);
+                    });
                 }
-                Err(full) => turn_away(&stream, peer, full, &limits),
+                Err(full) => turn_away(&stream, peer, full, &limits, &metrics),
             },
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -111,12 +122,13 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut life: Life) {
 }
 
 /// There are too many connections: says so, where the other end takes it at once, and closes.
-fn turn_away(stream: &TcpStream, peer: SocketAddr, full: Full, limits: &Limits) {
+fn turn_away(stream: &TcpStream, peer: SocketAddr, full: Full, limits: &Limits, metrics: &Metrics) {
     let limit = match full {
         Full::All => Limit::Connections,
         Full::OfOne => Limit::AddressConnections,
     };
     let text = format!("too many connections: at most {} ({})\n", limit.most(limits), limit.name());
+    metrics.beyond(limit);
     tracing::warn!(%peer, limit = limit.name(), "a connection is turned away");
     let length = text.len();
     let answer = format!(
@@ -134,7 +146,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 }
 
 /// One connection, until it ends or becomes a socket.
-async fn connection(
+pub(super) async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     ticket: Arc<Ticket>,

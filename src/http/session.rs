@@ -14,6 +14,7 @@ use crate::{
     error::Result,
     identity,
     live::{Connections, LiveCaller, Seat, may_do_the_same},
+    observe::Transport,
     op::Op,
 };
 
@@ -79,12 +80,13 @@ impl Session {
         app: &Arc<App>,
         request_id: String,
         address: Option<IpAddr>,
+        transport: Transport,
     ) -> impl Future<Output = Result<Arc<Op>>> + Send + 'static {
         let (app, token, language) = (app.clone(), self.token.clone(), self.language);
         async move {
             let caller = identity::authenticate_from(&app, &token, address).await?;
             let mut op = Op::new(app, Some(caller), language, request_id);
-            op.address = address;
+            (op.address, op.transport) = (address, transport);
             Ok(Arc::new(op))
         }
     }

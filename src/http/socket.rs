@@ -55,6 +55,7 @@ use crate::{
     authz::Caller,
     error::{Error, Result},
     i18n, identity,
+    observe::{Open, Transport},
     op::Op,
 };
 
@@ -101,6 +102,7 @@ pub(super) async fn open(
         Ok(ticket) => ticket,
         Err(full) => {
             let limit = if full == Full::All { Limit::WaitingSockets } else { Limit::AddressWaitingSockets };
+            server.app.metrics.beyond(limit);
             let text =
                 format!("too many sockets wait for somebody to sign in: {} ({})\n", limit.most(limits), limit.name());
             return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], text).into_response();
@@ -114,6 +116,7 @@ pub(super) async fn open(
         waiting: Some(waiting),
         _place: place.map(|Extension(ticket)| ticket),
         _counted: Counted::new(server.life.clone()),
+        _open: server.app.metrics.connection(Transport::WebSocket),
     };
     upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_message_size(most).max_frame_size(most).on_upgrade(
         move |socket| async move {
@@ -147,6 +150,7 @@ struct Asked {
     waiting: Option<Ticket>,
     _place: Option<Arc<Ticket>>,
     _counted: Counted,
+    _open: Open,
 }
 
 /// Counts a socket from the request for it to its end.
@@ -479,8 +483,14 @@ impl Conversation {
             return Some(Close::exists(id).into());
         }
         let answer = beyond(Limit::Values, &self.server.app.settings.limits, session.language);
+        self.tell_refused(&answer);
         self.outgoing.push(None, message::error(id, &answer.response.errors));
         None
+    }
+
+    /// Counts an operation that is not run.
+    fn tell_refused(&self, answer: &Answer) {
+        answer.response.errors.iter().for_each(|error| self.server.app.metrics.refused(error));
     }
 
     fn prove(&mut self, purpose: Purpose, token: Arc<str>) {
@@ -513,7 +523,9 @@ impl Conversation {
             Ok(caller) => caller,
             Err(Error::Unauthenticated) => return Some(self.disproved(purpose).into()),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell whether a token is still valid");
+                let request_id = &*self.asked.request_id;
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(request_id, error, "cannot tell whether a token is still valid");
                 return match purpose {
                     Purpose::Init(_) => Some(Close::try_again().into()),
                     Purpose::Renew | Purpose::Again => {
@@ -550,6 +562,7 @@ impl Conversation {
         let language = language.or(self.asked.language).unwrap_or(caller.person.language);
         self.expire(&caller);
         let Some(session) = Session::begin(&self.server.app, caller, token, language) else {
+            self.server.app.metrics.beyond(Limit::Sockets);
             return Some(Close::forbidden("Forbidden: too many sockets of one person (sockets)").into());
         };
         self.session = Some(session);
@@ -616,6 +629,7 @@ impl Conversation {
         let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
         let mut op = Op::new(self.server.app.clone(), Some(caller), language, self.name(serial));
         op.address = self.asked.address;
+        op.transport = Transport::WebSocket;
         op
     }
 
@@ -635,6 +649,7 @@ impl Conversation {
         let limits = &self.server.app.settings.limits;
         if self.operations.len() >= limits.socket_operations {
             let answer = beyond(Limit::SocketOperations, limits, session.language);
+            self.tell_refused(&answer);
             self.outgoing.push(None, message::error(&id, &answer.response.errors));
             return None;
         }
@@ -670,7 +685,10 @@ impl Conversation {
         };
         match admitted {
             Ok(operation) => self.start(id, operation),
-            Err(error) => self.outgoing.push(None, message::error(&id, &[error])),
+            Err(error) => {
+                app.metrics.refused(&error);
+                self.outgoing.push(None, message::error(&id, &[error]));
+            }
         }
     }
 
@@ -686,7 +704,7 @@ impl Conversation {
             paused: None,
         });
         // The rights are those of this moment, not those of the last time they were looked at.
-        let (op, cost) = (session.op(&self.server.app, name.clone(), self.asked.address), operation.cost);
+        let (op, cost) = (session.op(&self.server.app, name.clone(), self.asked.address, Transport::WebSocket), operation.cost);
         let op = async move {
             let op = op.await?;
             price::charge(&op, cost).await?;
@@ -718,6 +736,7 @@ impl Conversation {
                     Err(error) => {
                         let caller = self.session.as_ref().map(|session| &*session.caller);
                         self.server.app.rates.fine(price::payer(caller, self.asked.address));
+                        self.server.app.metrics.refused(&error);
                         self.outgoing.push(None, message::error(&id, &[error]));
                     }
                 }
@@ -757,7 +776,8 @@ impl Conversation {
             What::Answered(Err(Error::Unauthenticated)) => return Some(self.disproved(Purpose::Again).into()),
             // A panic, or a fault that no database and no caller explains.
             What::Answered(Err(error @ Error::Internal(_))) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "an operation failed");
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(request_id = self.name(serial), error, "an operation failed");
                 return Some(Close::internal().into());
             }
             What::Answered(Err(error)) => {
@@ -778,6 +798,7 @@ impl Conversation {
         }
         let language = self.session.as_ref().map_or(Language::Fr, |session| session.language);
         let answer = Answer::too_large(answer.wrote, limits, language);
+        self.server.app.metrics.beyond(Limit::ResponseBytes);
         if let Some(running) = self.operations.get(id) {
             running.abort.abort();
         }

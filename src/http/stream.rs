@@ -38,8 +38,16 @@ use super::{
     origin, price,
     running::{self, What, next_event},
     session::{LAST_WORDS, RETRY, Session},
+    told::Ran,
 };
-use crate::{authz::Caller, both, error::Error, identity, op::Op};
+use crate::{
+    authz::Caller,
+    both,
+    error::Error,
+    identity,
+    observe::{Open, Transport},
+    op::Op,
+};
 
 /// What a client of the other mode names its connection with.
 const TOKEN: HeaderName = HeaderName::from_static("x-graphql-event-stream-token");
@@ -149,7 +157,10 @@ async fn answer(
         Ok(operation) if only_read && operation.kind == OperationType::Mutation => by_post(asked),
         Ok(operation) => spoken(server, headers, op, operation),
         Err(answer) if answer.is_unauthenticated() => asked.failed(Error::Unauthenticated),
-        Err(answer) => events(stream::iter(last_words(&answer).map(Ok::<_, Infallible>))),
+        Err(answer) => {
+            answer.response.errors.iter().for_each(|error| server.app.metrics.refused(error));
+            events(stream::iter(last_words(&answer).map(Ok::<_, Infallible>)))
+        }
     };
     price::label(&server.app, payer, response.headers_mut());
     response
@@ -173,6 +184,7 @@ fn spoken(server: &Arc<Server>, headers: &HeaderMap, op: Arc<Op>, operation: Ope
     let session = match (&op.caller, bearer(headers)) {
         (Some(caller), Ok(Some(token))) => {
             let Some(session) = Session::begin(&server.app, caller.clone(), token.into(), op.language) else {
+                server.app.metrics.beyond(Limit::Sockets);
                 let answer = beyond(Limit::Sockets, &server.app.settings.limits, op.language);
                 return events(stream::iter(last_words(&answer).map(Ok::<_, Infallible>)));
             };
@@ -181,7 +193,9 @@ fn spoken(server: &Arc<Server>, headers: &HeaderMap, op: Arc<Op>, operation: Ope
         _ => None,
     };
     let speech = Box::new(Speech::new(server, op, operation, session));
-    events(stream::unfold(speech, Speech::next))
+    let mut response = events(stream::unfold(speech, Speech::next));
+    response.extensions_mut().insert(Ran);
+    response
 }
 
 /// An answer as the only event of a stream.
@@ -253,6 +267,8 @@ struct Speech {
     schedule: Schedule,
     frames: VecDeque<Bytes>,
     is_over: bool,
+    /// Counted while it is open.
+    _open: Open,
 }
 
 impl Speech {
@@ -262,7 +278,7 @@ impl Speech {
         let now = Instant::now();
         let work = match &session {
             Some(session) if is_followed => {
-                let fresh = session.op(app, op.request_id.clone(), op.address);
+                let fresh = session.op(app, op.request_id.clone(), op.address, Transport::Sse);
                 running::following(fresh, session.live(app, &op.request_id), operation.clone())
             }
             _ => {
@@ -287,6 +303,7 @@ impl Speech {
             // Whatever stands between sees at once that there is something to pass on.
             frames: VecDeque::from([Bytes::from_static(COMMENT)]),
             is_over: false,
+            _open: app.metrics.connection(Transport::Sse),
         };
         // What changed before the seat was taken was announced to nobody here.
         speech.look_again();

@@ -36,6 +36,7 @@ use crate::{
     authz::{Caller, Permission, PermissionSet, Person},
     calendar,
     error::{Error, Result},
+    observe::Disproved,
 };
 
 /// Most sessions remembered; beyond it the memory starts afresh.
@@ -180,6 +181,14 @@ pub async fn authenticate(app: &Arc<App>, token: &str) -> Result<Arc<Caller>> {
 /// # Errors
 /// [`Error::Unauthenticated`] where it proves nothing, its session has ended, or it may not be used from there.
 pub async fn authenticate_from(app: &Arc<App>, token: &str, address: Option<IpAddr>) -> Result<Arc<Caller>> {
+    let caller = proven(app, token, address).await;
+    if matches!(caller, Err(Error::Unauthenticated)) {
+        app.metrics.disproved(Disproved::Token);
+    }
+    caller
+}
+
+async fn proven(app: &Arc<App>, token: &str, address: Option<IpAddr>) -> Result<Arc<Caller>> {
     let now = app.clock.now();
     let bearer = bearer(app, token, now).await?.ok_or(Error::Unauthenticated)?;
     let holds = |known: &Arc<Known>| known.expires_at > now && known.person.id == bearer.person;

@@ -22,6 +22,7 @@ use crate::{
     app::App,
     db::Conn,
     error::{Error, Result},
+    observe::Disproved,
     op::Op,
     outbox::{self, Event, Subject},
     refusal::{Done, refused},
@@ -53,7 +54,10 @@ pub async fn sign_in(op: &Op, email: &str, password: Password) -> Done<Tokens, R
             attempts::forget(op, &trier).await?;
             Ok(open(op, person.id).await?)
         }
-        Some(_) | None => refused(Access::WrongCredentials.into()),
+        Some(_) | None => {
+            op.app.metrics.disproved(Disproved::Password);
+            refused(Access::WrongCredentials.into())
+        }
     }
 }
 
@@ -69,7 +73,10 @@ pub(super) async fn attempt(op: &Op, email: &str) -> Done<Trier, Refusal> {
             tokio::time::sleep(wait.to_std().unwrap_or_default()).await;
             Ok(trier)
         }
-        Err(wait) => refused(Access::TooManyAttempts { seconds: wait.num_seconds() + 1 }.into()),
+        Err(wait) => {
+            op.app.metrics.disproved(Disproved::Attempts);
+            refused(Access::TooManyAttempts { seconds: wait.num_seconds() + 1 }.into())
+        }
     }
 }
 

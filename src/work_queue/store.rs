@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
+    identity::region,
     platform::{
         event,
         work_item::{self, Column},
@@ -14,7 +15,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QueryResult, QuerySelect, QueryTrait, Select,
-    sea_query::{Asterisk, CaseStatement, Expr, Query, SelectStatement, SimpleExpr, UnionType},
+    sea_query::{Asterisk, CaseStatement, Expr, ExprTrait, JoinType, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
 use super::{
@@ -114,6 +115,26 @@ pub(super) async fn counts(conn: &Conn, view: &View, filter: &Condition) -> Resu
         .column(Column::Kind)
         .column_as(Column::Id.count(), "count")
         .group_by(Column::Kind)
+        .into_tuple()
+        .all(conn)
+        .await
+}
+
+/// How much waits for whomever, by kind and by the region's code.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn lengths(conn: &Conn) -> Result<Vec<(String, String, i64)>, DbErr> {
+    let to_region = Expr::col((region::Entity, region::Column::Id)).equals((work_item::Entity, Column::RegionId));
+    let mut select = work_item::Entity::find().select_only().column(Column::Kind);
+    QuerySelect::query(&mut select).join(JoinType::InnerJoin, region::Entity, to_region);
+    select
+        .column(region::Column::Code)
+        .column_as(Column::Id.count(), "count")
+        .group_by(Column::Kind)
+        .group_by(region::Column::Code)
+        .order_by_asc(Column::Kind)
+        .order_by_asc(region::Column::Code)
         .into_tuple()
         .all(conn)
         .await
