@@ -11,14 +11,14 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use ::entity::{platform::policy_version, vocabulary::SessionId};
 
 use crate::{
-    authz::{self, Caller, PermissionSet, Policy, View, policy},
+    authz::{self, Caller, PermissionSet, Policy, View, history, policy},
     clock::Clock,
     config::Settings,
-    db::Database,
+    db::{Conn, Database},
     error::{Error, Result},
     files,
     graphql::Schemas,
-    identity::{Directory, Issuer, roles},
+    identity::{self, Directory, Issuer, roles},
     live::{Connections, Findings},
     outbox::Outbox,
     work_queue::Hub,
@@ -76,6 +76,7 @@ impl App {
         let (url, connections) = (&settings.database_url, settings.database_connections);
         let database = Database::serve(url, connections, Duration::from_secs(seconds)).await?;
         let policy = load_policy(&database, &clock).await?;
+        keep_history(&database).await?;
         crate::playbook::install(database.writer()).await?;
         let app = Self {
             policy: ArcSwap::from_pointee(policy),
@@ -320,6 +321,14 @@ async fn load_policy(database: &Database, clock: &Clock) -> Result<Policy> {
     };
     let view = View::compile(policy::MODEL, &lines).await.map_err(|e| Error::Internal(e.into()))?;
     Ok(Policy { version, view })
+}
+
+/// Notes which lines the policy has, where its history does not tell yet: a step of the schema may have added some.
+async fn keep_history(database: &Database) -> Result<()> {
+    let conn = Conn::begin(database, Arc::default()).await?;
+    identity::store::one_at_a_time(&conn).await?;
+    history::keep_up(&conn).await?;
+    conn.commit().await
 }
 
 async fn install_shipped(database: &Database, clock: &Clock) -> Result<()> {

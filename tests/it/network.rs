@@ -25,6 +25,7 @@ pub const TABLES: &[&str] = &[
     "person",
     "person_role",
     "deputy",
+    "policy_history",
     "policy_line",
     "policy_version",
     "account",

@@ -35,6 +35,8 @@ ids! {
     RefreshTokenId,
     /// Key of a line of the policy.
     PolicyLineId,
+    /// Key of a line of the policy in its history.
+    PolicyHistoryId,
     /// Key of an account of the CRM (a broker is one).
     AccountId,
     /// Key of an account's site.
