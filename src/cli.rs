@@ -9,6 +9,7 @@ use crate::config::{Partial, Settings};
 mod admin;
 mod check;
 mod demo;
+mod policy;
 mod schema;
 mod serve;
 mod token;
@@ -54,6 +55,8 @@ enum Command {
     Admin(admin::Admin),
     /// Print the schema, whole or as a role sees it.
     Schema(schema::Schema),
+    /// Check, test, compare and show policies.
+    Policy(policy::Policy),
     /// Open a session for somebody and print its bearer token.
     Token(token::Token),
     /// Recompute what is stored and name what is not as it must be.
@@ -99,6 +102,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Admin(command) => command.run(settings).await,
         Command::Check(command) => command.run(settings).await,
         Command::Serve(command) => command.run(settings).await,
+        Command::Policy(command) => command.run(settings).await,
         Command::Schema(command) => command.run(settings).await,
         Command::Token(command) => command.run(settings).await,
         Command::Migrate => migrate(settings).await,
