@@ -20,6 +20,7 @@ mod lists;
 mod network;
 mod opportunities;
 mod orders;
+mod policy;
 mod postgres;
 mod process;
 mod socket;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         lists::trials(),
         opportunities::trials(),
         orders::trials(),
+        policy::trials(),
         process::trials(),
         socket::trials(),
         walk::trials(),
