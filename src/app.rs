@@ -11,14 +11,14 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use ::entity::{platform::policy_version, vocabulary::SessionId};
 
 use crate::{
-    authz::{self, Caller, PermissionSet, Policy, View, policy},
+    authz::{self, Caller, PermissionSet, Policy, View, history, policy},
     clock::Clock,
     config::Settings,
-    db::Database,
+    db::{Conn, Database},
     error::{Error, Result},
     files,
     graphql::Schemas,
-    identity::{Directory, Issuer, oidc::Provider, roles},
+    identity::{self, Directory, Issuer, oidc::Provider, roles},
     live::{Connections, Findings},
     manifests::Manifests,
     observe::{Metrics, Readings},
@@ -91,6 +91,7 @@ impl App {
         let database = Database::serve(url, connections, Duration::from_secs(seconds)).await?;
         database.traffic().tell_from(Duration::from_millis(settings.slow_statement_ms));
         let policy = load_policy(&database, &clock).await?;
+        keep_history(&database).await?;
         crate::playbook::install(database.writer()).await?;
         let schemas = Schemas::new(settings.limits.clone());
         let app = Self {
@@ -363,6 +364,14 @@ async fn load_policy(database: &Database, clock: &Clock) -> Result<Policy> {
     };
     let view = View::compile(policy::MODEL, &lines).await.map_err(|e| Error::Internal(e.into()))?;
     Ok(Policy { version, view })
+}
+
+/// Notes which lines the policy has, where its history does not tell yet: a step of the schema may have added some.
+async fn keep_history(database: &Database) -> Result<()> {
+    let conn = Conn::begin(database, Arc::default()).await?;
+    identity::store::one_at_a_time(&conn).await?;
+    history::keep_up(&conn).await?;
+    conn.commit().await
 }
 
 async fn install_shipped(database: &Database, clock: &Clock) -> Result<()> {

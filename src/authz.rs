@@ -14,11 +14,14 @@ use std::sync::Arc;
 use ::entity::vocabulary::{DelegationId, DeputyId, Language, PersonId, RegionId, SessionId};
 use chrono::{DateTime, Utc};
 
+mod behind;
+pub mod history;
 mod permission;
 pub mod policy;
 mod reach;
 pub mod view;
 
+pub use behind::{Behind, behind, inherited, is_circular};
 pub use permission::{Permission, PermissionSet};
 pub use reach::{Place, Reach};
 pub use view::{Rights, Scope, Scopes, View};
@@ -58,6 +61,18 @@ pub struct Person {
     pub roles: Vec<String>,
 }
 
+impl Person {
+    /// Adds what a scope covers for them.
+    pub fn extend(&self, reach: &mut Reach, scope: Scope) {
+        match scope {
+            Scope::All => reach.all = true,
+            Scope::Region => reach.regions.extend(self.region),
+            Scope::Delegation => reach.delegations.extend(self.delegation),
+            Scope::Own => reach.owners.push(self.id),
+        }
+    }
+}
+
 /// What somebody may do in their own name or for one absent person.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -71,17 +86,7 @@ pub struct Grant {
 
 impl Grant {
     fn extend(&self, reach: &mut Reach, permission: Permission) {
-        let scopes = self.rights.scopes(permission);
-        reach.all |= scopes.contains(Scope::All);
-        if scopes.contains(Scope::Region) {
-            reach.regions.extend(self.holder.region);
-        }
-        if scopes.contains(Scope::Delegation) {
-            reach.delegations.extend(self.holder.delegation);
-        }
-        if scopes.contains(Scope::Own) {
-            reach.owners.push(self.holder.id);
-        }
+        self.rights.scopes(permission).iter().for_each(|scope| self.holder.extend(reach, scope));
     }
 }
 

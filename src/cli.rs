@@ -10,6 +10,7 @@ mod admin;
 mod check;
 mod demo;
 mod operations;
+mod policy;
 mod schema;
 mod serve;
 mod token;
@@ -55,6 +56,8 @@ enum Command {
     Admin(admin::Admin),
     /// Print the schema, whole or as a role sees it.
     Schema(schema::Schema),
+    /// Check, test, compare and show policies.
+    Policy(policy::Policy),
     /// Open a session for somebody and print its bearer token.
     Token(token::Token),
     /// Publish, list and retire the operations that clients may ask for by id.
@@ -103,6 +106,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Check(command) => command.run(settings).await,
         Command::Operations(command) => command.run(settings).await,
         Command::Serve(command) => command.run(settings).await,
+        Command::Policy(command) => command.run(settings).await,
         Command::Schema(command) => command.run(settings).await,
         Command::Token(command) => command.run(settings).await,
         Command::Migrate => migrate(settings).await,

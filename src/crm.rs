@@ -149,6 +149,14 @@ pub async fn completeness(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Res
     Ok(ids.iter().filter_map(|id| Some((*id, *known.get(id)?))).collect())
 }
 
+/// Where accounts belong, whoever asks.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn places_of(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Result<Vec<Place>> {
+    Ok(store::accounts(conn, ids).await?.iter().map(place).collect())
+}
+
 /// Where an account belongs.
 fn place(account: &account::Model) -> Place {
     let account::Model { portfolio_owner_id, delegation_id, region_id, .. } = *account;

@@ -27,7 +27,7 @@ pub mod waterfall;
 
 pub use error::Refusal;
 pub use history::{record, state};
-pub use lookups::readable;
+pub use lookups::{place_of, readable};
 pub use mutation::ForecastMutation;
 pub use query::ForecastQuery;
 pub use rules::Standing;

@@ -17,6 +17,7 @@ pub mod call;
 pub mod codes;
 pub mod completion;
 pub mod connection;
+pub mod coordinates;
 pub mod filter;
 pub mod guard;
 pub mod id;
@@ -33,6 +34,7 @@ use crate::{authz::PermissionSet, http::limits::Limits, loaders};
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
+    crate::access::AccessQuery,
     crate::administration::AdministrationQuery,
     crate::budgets::BudgetsQuery,
     crate::crm::CrmQuery,

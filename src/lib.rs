@@ -15,6 +15,7 @@
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub mod access;
 pub mod action;
 pub mod administration;
 pub mod app;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     action::Call,
-    authz::{Permission, Reach},
+    authz::{Permission, Place, Reach},
     db::{Conn, Lock},
     error::{Error, Result},
     graphql::id,
@@ -97,6 +97,15 @@ pub struct AtHand<W: Workflow> {
     pub facts: W::Facts,
     /// Who acts.
     pub actor: Actor,
+}
+
+/// Where an object belongs, whoever asks; nothing where it is not there.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn place_of<W: Tracked>(conn: &Conn, key: W::Key) -> Result<Option<Place>, DbErr> {
+    let found = W::find(conn, W::Entity::among([key])).await?.pop();
+    Ok(found.map(|found| W::place(W::object(&found))))
 }
 
 /// What is found by its key for one of some permissions, in the name that the call says.

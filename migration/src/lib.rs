@@ -23,6 +23,7 @@ mod m0012_forecast;
 mod m0013_grants;
 mod m0015_sign_in;
 mod m0016_http_limits;
+mod m0014_policy_history;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_grants::Migration),
             Box::new(m0015_sign_in::Migration),
             Box::new(m0016_http_limits::Migration),
+            Box::new(m0014_policy_history::Migration),
         ]
     }
 }

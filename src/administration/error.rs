@@ -43,6 +43,27 @@ pub enum Refusal {
     },
     /// Nobody would be left to change the policy.
     LastAdministrator,
+    /// There is no such version, or its lines were not kept.
+    VersionUnknown {
+        /// What was given.
+        given: i64,
+        /// The version in force.
+        current: i64,
+    },
+    /// It is the version in force.
+    VersionInForce {
+        /// Which.
+        version: i64,
+    },
+    /// A line of an old version names what is not there any more.
+    OldLineInvalid {
+        /// Of which version.
+        version: i64,
+        /// How the policy writes it.
+        line: String,
+        /// Why.
+        fault: Fault,
+    },
 }
 
 /// What is wrong with a line.
@@ -111,10 +132,12 @@ impl refusal::Refusal for Refusal {
         match self {
             Self::Common(common) => common.code(),
             Self::ReasonRequired => "REASON_REQUIRED",
-            Self::LineInvalid { .. } => "POLICY_LINE_INVALID",
+            Self::LineInvalid { .. } | Self::OldLineInvalid { .. } => "POLICY_LINE_INVALID",
             Self::LineExists { .. } => "POLICY_LINE_EXISTS",
             Self::LineUnknown { .. } => "POLICY_LINE_UNKNOWN",
             Self::LastAdministrator => "LAST_ADMINISTRATOR",
+            Self::VersionUnknown { .. } => "POLICY_VERSION_UNKNOWN",
+            Self::VersionInForce { .. } => "POLICY_VERSION_IN_FORCE",
         }
     }
 
@@ -127,6 +150,9 @@ impl refusal::Refusal for Refusal {
             }
             Self::LineExists { place, line: _ } | Self::LineUnknown { place, line: _ } => place.path(),
             Self::LastAdministrator => Vec::new(),
+            Self::VersionUnknown { .. } | Self::VersionInForce { .. } | Self::OldLineInvalid { .. } => {
+                vec!["version".to_owned()]
+            }
         }
     }
 
@@ -147,6 +173,21 @@ impl refusal::Refusal for Refusal {
                 "Plus personne ne pourrait se connecter et modifier les comptes et la politique ; donnez d'abord ces droits à quelqu'un.",
                 "Nobody would be left to sign in and change users and the policy; give somebody these rights first."
             ),
+            Self::VersionUnknown { given, current } => both!(
+                "La politique n'a pas de version {given} dont les lignes soient connues ; {current} est en vigueur, policyVersions nomme les autres.",
+                "The policy has no version {given} whose lines are known; {current} is in force, policyVersions names the others."
+            ),
+            Self::VersionInForce { version } => both!(
+                "La version {version} est déjà en vigueur ; choisissez-en une plus ancienne.",
+                "Version {version} is in force already; choose an older one."
+            ),
+            Self::OldLineInvalid { version, line, fault } => {
+                let Text { fr, en } = fault.text();
+                both!(
+                    "La version {version} a la ligne « {line} » : {fr}",
+                    "Version {version} has the line «{line}»: {en}"
+                )
+            }
         }
     }
 }
@@ -162,7 +203,8 @@ impl Fault {
         }
     }
 
-    fn text(&self) -> Text {
+    /// What is wrong and what there is.
+    pub(crate) fn text(&self) -> Text {
         match self {
             Self::Role { given, known } | Self::OtherRole { given, known } => {
                 let known = known.join(", ");

@@ -1,9 +1,9 @@
 //! What a change of the policy must keep to: pure, without database or schema.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::error::{Fault, Place, Refusal};
-use crate::authz::{ANONYMOUS, ANYONE, API_KEY, Permission, Scope, policy::Line};
+use crate::authz::{ANONYMOUS, ANYONE, API_KEY, Permission, Scope, is_circular, policy::Line};
 
 /// What exists without a token, whatever the policy says of others (60-api, 1).
 const WITHOUT_TOKEN: [Permission; 2] = [Permission::SignIn, Permission::RefreshSession];
@@ -15,8 +15,28 @@ pub struct Change {
     pub add: Vec<Line>,
     /// Lines that go.
     pub remove: Vec<Line>,
-    /// Why.
-    pub reason: String,
+    /// Why; none where it is only tried out.
+    pub reason: Option<String>,
+}
+
+/// The change that leads back to old lines.
+#[must_use]
+pub fn back(lines: &[Line], old: &[Line], reason: Option<String>) -> Change {
+    let (now, then): (BTreeSet<&Line>, BTreeSet<&Line>) = (lines.iter().collect(), old.iter().collect());
+    let only = |these: &BTreeSet<&Line>, others: &BTreeSet<&Line>| these.difference(others).copied().cloned().collect();
+    Change { add: only(&then, &now), remove: only(&now, &then), reason }
+}
+
+/// A refusal of a line that an old version has, as one of that version.
+#[must_use]
+pub fn of_version(refusal: Refusal, version: i64, change: &Change) -> Refusal {
+    match refusal {
+        Refusal::LineInvalid { place: Place::Added(place), fault } => {
+            let line = change.add.get(place).map(Line::to_string).unwrap_or_default();
+            Refusal::OldLineInvalid { version, line, fault }
+        }
+        other => other,
+    }
 }
 
 /// The lines after a change.
@@ -26,7 +46,7 @@ pub struct Change {
 pub fn changed(lines: &[Line], change: &Change, roles: &[String]) -> Result<Vec<Line>, Vec<Refusal>> {
     let Change { add, remove, reason } = change;
     let mut refusals = Vec::new();
-    if reason.is_empty() {
+    if reason.as_ref().is_some_and(String::is_empty) {
         refusals.push(Refusal::ReasonRequired);
     }
     let mut left: BTreeSet<&Line> = lines.iter().collect();
@@ -51,7 +71,8 @@ pub fn changed(lines: &[Line], change: &Change, roles: &[String]) -> Result<Vec<
 }
 
 /// What is wrong with a line by itself.
-fn fault(line: &Line, roles: &[String]) -> Option<Fault> {
+#[must_use]
+pub fn fault(line: &Line, roles: &[String]) -> Option<Fault> {
     let known = || roles.iter().cloned().chain([ANYONE, ANONYMOUS, API_KEY].map(str::to_owned)).collect::<Vec<_>>();
     if !known().contains(&line.subject) {
         return Some(Fault::Role { given: line.subject.clone(), known: known() });
@@ -85,25 +106,6 @@ fn unknown(line: &Line) -> Fault {
     Fault::Step { given: line.step.clone(), known: steps }
 }
 
-/// Whether a role comes back to itself over a line.
-fn is_circular(lines: &[Line], line: &Line) -> bool {
-    let mut inherits: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for line in lines.iter().filter(|l| l.is_grouping()) {
-        inherits.entry(&line.subject).or_default().push(&line.object);
-    }
-    let mut seen = BTreeSet::new();
-    let mut next: Vec<&str> = if line.is_grouping() { vec![&line.object] } else { Vec::new() };
-    while let Some(role) = next.pop() {
-        if role == line.subject {
-            return true;
-        }
-        if seen.insert(role) {
-            next.extend(inherits.get(role).into_iter().flatten());
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +125,7 @@ mod tests {
     }
 
     fn judged(add: &[Line], remove: &[Line]) -> Result<Vec<Line>, Vec<Refusal>> {
-        let change = Change { add: add.to_vec(), remove: remove.to_vec(), reason: "because".into() };
+        let change = Change { add: add.to_vec(), remove: remove.to_vec(), reason: Some("because".into()) };
         changed(&policy::shipped().unwrap(), &change, &roles())
     }
 
@@ -175,6 +177,20 @@ mod tests {
         assert!(matches!(step, Fault::Step { known, .. } if known == &["rr", "pdv"]));
         assert!(matches!(scope, Fault::Scope { known, .. } if known == &["own", "delegation", "region", "all"]));
         assert!(matches!(other, Fault::OtherRole { .. }));
+    }
+
+    #[test]
+    fn the_way_back_gives_the_old_lines_and_names_what_is_wrong_with_them() {
+        let (now, then) =
+            ([line("g, RR, PDV"), line("p, RR, node, -, all")], [line("p, RR, node, -, all"), line("g, PDV, RR")]);
+        let change = back(&now, &then, None);
+        assert_eq!((&change.add[..], &change.remove[..]), (&then[1..], &now[..1]));
+        assert_eq!(changed(&now, &change, &roles()).unwrap().len(), 2);
+        let gone = raw(["p", "RR", "sendFax", "-", "all"]);
+        let change = back(&now, std::slice::from_ref(&gone), None);
+        let refusals = changed(&now, &change, &roles()).unwrap_err();
+        let told: Vec<Refusal> = refusals.into_iter().map(|refusal| of_version(refusal, 7, &change)).collect();
+        assert!(matches!(&told[..], [Refusal::OldLineInvalid { version: 7, line, .. }] if *line == gone.to_string()));
     }
 
     #[test]

@@ -10,8 +10,13 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait
 use crate::authz::policy::Line;
 
 /// The version in force, with who made it and why.
-pub async fn version(conn: &impl ConnectionTrait) -> Result<Option<policy_version::Model>, DbErr> {
+pub async fn in_force(conn: &impl ConnectionTrait) -> Result<Option<policy_version::Model>, DbErr> {
     policy_version::Entity::find().order_by_desc(policy_version::Column::Version).one(conn).await
+}
+
+/// A version, with who made it and why.
+pub async fn version(conn: &impl ConnectionTrait, number: i64) -> Result<Option<policy_version::Model>, DbErr> {
+    policy_version::Entity::find_by_id(number).one(conn).await
 }
 
 /// Makes a version the one in force; fails where another took its number.

@@ -1,11 +1,14 @@
 //! What the schema shows of the policy.
 
+use std::sync::Arc;
+
 use ::entity::platform::policy_version;
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
+use super::lookups::PastOf;
 use crate::{
-    authz::policy::{self, Line},
+    authz::{history::Past, policy::Line},
     error::{self, Error},
     graphql::{
         guard::requires,
@@ -23,18 +26,36 @@ const NONE: &str = "-";
 
 /// What a line of the policy says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub(super) enum PolicyLineKind {
+pub enum PolicyLineKind {
     /// A role may do something, within a scope.
     Grant,
     /// A role has everything that another has.
     Inherit,
 }
 
-/// The policy: who may do what.
+/// A version of the policy: who may do what.
 #[derive(Debug)]
-pub(super) struct Policy(pub(super) policy_version::Model);
+pub struct Policy(pub(super) policy_version::Model);
 
-/// The policy in force: who may do what, on which records.
+impl From<policy_version::Model> for Policy {
+    fn from(row: policy_version::Model) -> Self {
+        Self(row)
+    }
+}
+
+impl Policy {
+    /// What it was, where its lines were kept.
+    async fn past(&self, ctx: &Context<'_>) -> Result<Option<Arc<Past>>> {
+        Loaders::of(ctx).find(PastOf(self.0.version)).await.told(op(ctx))
+    }
+
+    async fn lines_of(&self, ctx: &Context<'_>, which: fn(&Past) -> &Vec<Line>) -> Result<Vec<PolicyLine>> {
+        let past = self.past(ctx).await?;
+        Ok(past.iter().flat_map(|past| which(past)).cloned().map(PolicyLine::from).collect())
+    }
+}
+
+/// A version of the policy: who may do what, on which records.
 #[Object(directive = requires::apply("readPolicy".into()))]
 impl Policy {
     /// Number of changes: the `expectedVersion` of the next one.
@@ -42,33 +63,47 @@ impl Policy {
         self.0.version
     }
 
-    /// Since when it is in force.
+    /// Since when it has been in force.
     async fn changed_at(&self) -> DateTime<Utc> {
         self.0.changed_at
     }
 
-    /// Who changed it last; nobody where it is as shipped.
+    /// Who made it; nobody where it came with the program.
     async fn changed_by(&self, ctx: &Context<'_>) -> Result<Option<Person>> {
         Ok(Loaders::of(ctx).optional(self.0.changed_by_id).await.told(op(ctx))?.map(Person))
     }
 
-    /// Why it was changed.
+    /// Why it was made.
     async fn reason(&self) -> &str {
         &self.0.reason
     }
 
-    /// Its lines, in the order in which they were added.
+    /// Its lines, in the order in which they were added; none where they were not kept.
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<PolicyLine>> {
-        let op = op(ctx);
-        let found = policy::in_force(&op.conn()).await.told(op)?;
-        Ok(found.into_iter().flat_map(|(_, lines)| lines).map(PolicyLine::from).collect())
+        self.lines_of(ctx, |past| &past.lines).await
+    }
+
+    /// The lines that came with it.
+    async fn added(&self, ctx: &Context<'_>) -> Result<Vec<PolicyLine>> {
+        self.lines_of(ctx, |past| &past.added).await
+    }
+
+    /// The lines that went with it.
+    async fn removed(&self, ctx: &Context<'_>) -> Result<Vec<PolicyLine>> {
+        self.lines_of(ctx, |past| &past.removed).await
+    }
+
+    /// Whether its lines were kept, so that it can be gone back to: of what was before the history began, only who,
+    /// when and why are known.
+    async fn is_kept(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.past(ctx).await?.is_some())
     }
 }
 
 /// A line of the policy.
 #[derive(Debug, SimpleObject)]
 #[graphql(directive = requires::apply("readPolicy".into()))]
-pub(super) struct PolicyLine {
+pub struct PolicyLine {
     /// What it says.
     kind: PolicyLineKind,
     /// Code of the role; ANYONE for everybody signed in, ANONYMOUS for whoever is not.
@@ -92,7 +127,7 @@ impl From<Line> for PolicyLine {
 
 /// A line of the policy, to be added or removed.
 #[derive(Debug, InputObject)]
-pub(super) struct PolicyLineInput {
+pub struct PolicyLineInput {
     /// What it says.
     #[graphql(default_with = "PolicyLineKind::Grant")]
     kind: PolicyLineKind,
@@ -108,7 +143,10 @@ pub(super) struct PolicyLineInput {
 
 impl PolicyLineInput {
     /// The line, not judged yet.
-    pub(super) fn read(self, list: &'static str) -> error::Result<Line> {
+    ///
+    /// # Errors
+    /// Where a word is too long, or a line of kind INHERIT has a step or a scope.
+    pub fn read(self, list: &'static str) -> error::Result<Line> {
         let Self { kind, role, object, step, scope } = self;
         let word = |text: &str| input::line(["input", list], text, WORD);
         let optional = |text: Option<String>| text.map_or_else(|| Ok(NONE.to_owned()), |text| word(&text));

@@ -79,6 +79,14 @@ permissions! {
     ReadPolicy = "readPolicy",
     /// Change the policy.
     ChangePolicy = "changePolicy",
+    /// Go back to an old version of the policy.
+    RollBackPolicy = "rollBackPolicy",
+    /// See what a change of the policy would give and take.
+    SimulatePolicy = "simulatePolicy",
+    /// Ask who may do something.
+    WhoCanDo = "whoCanDo",
+    /// Ask why somebody may do something, or may not.
+    ExplainAccess = "explainAccess",
     /// See the network: regions, delegations and the people in them.
     ReadNetwork = "readNetwork",
     /// See what waits for one.

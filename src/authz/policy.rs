@@ -53,6 +53,16 @@ impl Line {
     /// # Errors
     /// When the line has another shape, or names a permission or scope that does not exist.
     pub fn parse(text: &str) -> Result<Self, LineError> {
+        let line = Self::read(text)?;
+        line.check()?;
+        Ok(line)
+    }
+
+    /// Reads a line as it is written, whether or not what it names exists.
+    ///
+    /// # Errors
+    /// When the line has another shape.
+    pub fn read(text: &str) -> Result<Self, LineError> {
         let words: Vec<String> = text.split(',').map(|w| w.trim().to_owned()).collect();
         let line = match words.as_slice() {
             [kind, subject, object, step, scope] if kind == "p" => Self {
@@ -71,11 +81,14 @@ impl Line {
             },
             _ => return Err(LineError::Shape),
         };
-        line.check()?;
         Ok(line)
     }
 
-    fn check(&self) -> Result<(), LineError> {
+    /// Whether what it names exists.
+    ///
+    /// # Errors
+    /// When it names a permission or a scope that does not exist.
+    pub fn check(&self) -> Result<(), LineError> {
         if self.is_grouping() {
             return Ok(());
         }
@@ -136,7 +149,13 @@ impl From<policy_line::Model> for Line {
 /// # Errors
 /// When the shipped file has a line that is none, which a test excludes.
 pub fn shipped() -> Result<Vec<Line>, LineError> {
-    SHIPPED.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).map(Line::parse).collect()
+    said(SHIPPED).map(|(_, text)| Line::parse(text)).collect()
+}
+
+/// What a file of lines says, each with its number from 1: comments and empty lines say nothing.
+pub fn said(file: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = file.lines().map(str::trim).zip(1..);
+    lines.filter(|(text, _)| !text.is_empty() && !text.starts_with('#')).map(|(text, number)| (number, text))
 }
 
 /// The lines in force and their version; none before the policy was first loaded.

@@ -18,7 +18,7 @@ pub struct Place {
 }
 
 /// The records within reach: the union of what each grant covers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reach {
     /// Everything.
     pub all: bool,

@@ -133,11 +133,17 @@ pub fn involved(gesture: &goodwill::Model) -> Vec<PersonId> {
     [Some(gesture.requester_id), gesture.requested_for_id].into_iter().flatten().collect()
 }
 
-/// Whether a gesture is within reach: it belongs to who asked and to whom it was asked for alike.
+/// Where a gesture belongs: to who asked and to whom it was asked for alike.
+#[must_use]
+pub fn places(gesture: &goodwill::Model) -> Vec<Place> {
+    let (delegation, region) = (Some(gesture.delegation_id), Some(gesture.region_id));
+    involved(gesture).into_iter().map(|owner| Place { owner: Some(owner), delegation, region }).collect()
+}
+
+/// Whether a gesture is within reach.
 #[must_use]
 pub fn is_within(reach: &Reach, gesture: &goodwill::Model) -> bool {
-    let (delegation, region) = (Some(gesture.delegation_id), Some(gesture.region_id));
-    involved(gesture).into_iter().any(|owner| reach.covers(&Place { owner: Some(owner), delegation, region }))
+    places(gesture).iter().any(|place| reach.covers(place))
 }
 
 /// What a gesture waits for, since a moment.

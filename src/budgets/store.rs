@@ -266,7 +266,13 @@ fn empty_envelope(year: i32, new: NewEnvelope) -> envelope::ActiveModel {
 /// The envelopes of a year within a reach.
 #[must_use]
 pub fn envelopes_within(reach: &Reach, year: i32) -> Select<envelope::Entity> {
-    envelope::Entity::find().filter(envelope::Column::Year.eq(year)).filter(within(reach))
+    every_envelope_within(reach).filter(envelope::Column::Year.eq(year))
+}
+
+/// The envelopes of all years within a reach.
+#[must_use]
+pub fn every_envelope_within(reach: &Reach) -> Select<envelope::Entity> {
+    envelope::Entity::find().filter(within(reach))
 }
 
 /// Of some holders' envelopes of a year, those within a reach.

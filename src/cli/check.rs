@@ -38,7 +38,7 @@ impl Check {
 }
 
 /// A database that is there and up to date: looking at one neither makes nor changes it.
-async fn existing(settings: &Settings) -> Result<Database, Box<dyn std::error::Error>> {
+pub(super) async fn existing(settings: &Settings) -> Result<Database, Box<dyn std::error::Error>> {
     let url = &settings.database_url;
     let file =
         url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//").split('?').next().unwrap_or_default());

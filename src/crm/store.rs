@@ -55,7 +55,7 @@ pub async fn sites_of(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Result<
 
 /// The accounts that somebody may read, of those that a condition selects.
 #[must_use]
-pub(super) fn readable(readable: &Readable, wanted: Condition) -> Select<account::Entity> {
+pub fn readable(readable: &Readable, wanted: Condition) -> Select<account::Entity> {
     use account::Column::{DelegationId, Id, PortfolioOwnerId, RegionId};
     let Readable { accounts, brokers } = readable;
     let within = |reach: &Reach| reach.condition(PortfolioOwnerId, DelegationId, RegionId);
@@ -76,7 +76,10 @@ pub async fn contacts(conn: &impl ConnectionTrait, ids: &[ContactId]) -> Result<
 }
 
 /// The places of contacts in accounts, present and past, in the order in which they came.
-pub(super) async fn links_of_contacts(
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn links_of_contacts(
     conn: &impl ConnectionTrait,
     ids: &[ContactId],
 ) -> Result<Vec<contact_link::Model>, DbErr> {
@@ -136,7 +139,7 @@ async fn points(
 /// The contacts of accounts that somebody may read, of those that a condition selects. Who was at such an
 /// account once remains among them.
 #[must_use]
-pub(super) fn readable_contacts(may_read: &Readable, wanted: Condition) -> Select<contact::Entity> {
+pub fn readable_contacts(may_read: &Readable, wanted: Condition) -> Select<contact::Entity> {
     let contacts = contact::Entity::find().filter(wanted);
     if may_read.accounts.all {
         return contacts;

@@ -9,7 +9,7 @@ use ::entity::{
     forecast::{deal_state, quota, quota_figure},
     identity::{delegation, deputy, former_place, person, person_role, refresh_token, region, role, session},
     orders::{attachment, order, order_line, order_result, upload},
-    platform::{event, idempotency, number_series, policy_line, policy_version, work_item},
+    platform::{event, idempotency, number_series, policy_history, policy_line, policy_version, work_item},
     sales::{opportunity, oppy_document, playbook},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, EntityName, Statement};
@@ -143,6 +143,7 @@ fn tables() -> Vec<String> {
         quoted(event::Entity),
         quoted(idempotency::Entity),
         quoted(number_series::Entity),
+        quoted(policy_history::Entity),
         quoted(policy_line::Entity),
         quoted(policy_version::Entity),
         quoted(work_item::Entity),

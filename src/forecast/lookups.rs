@@ -1,5 +1,7 @@
 //! Look-ups of what the caller may read.
 
+use std::collections::HashMap;
+
 use ::entity::{
     forecast::quota,
     vocabulary::{PersonId, Quarter, QuotaId},
@@ -44,14 +46,26 @@ pub async fn of_quarter(op: &Op, quarter: Quarter) -> Result<Vec<quota::Model>> 
 pub async fn within(conn: &Conn, reach: &Reach, mut quotas: Vec<quota::Model>) -> Result<Vec<quota::Model>> {
     let people: Vec<PersonId> = quotas.iter().filter_map(|quota| quota.person_id).collect();
     let places = if reach.all || people.is_empty() {
-        std::collections::HashMap::new()
+        HashMap::new()
     } else {
         identity::store::places(conn, &people, None).await?
     };
-    quotas.retain(|quota| {
-        let team = Place { owner: None, delegation: quota.delegation_id, region: quota.region_id };
-        let place = quota.person_id.map_or(Some(team), |person| places.get(&person).copied());
-        reach.all || place.is_some_and(|place| reach.covers(&place))
-    });
+    quotas.retain(|quota| reach.all || place(quota, &places).is_some_and(|place| reach.covers(&place)));
     Ok(quotas)
+}
+
+/// Where a quota belongs, whoever asks; nothing where it is not there.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn place_of(conn: &Conn, id: QuotaId) -> Result<Option<Place>> {
+    let Some(quota) = store::quotas_by_key(conn, &[id]).await?.pop() else { return Ok(None) };
+    let people: Vec<PersonId> = quota.person_id.into_iter().collect();
+    Ok(place(&quota, &identity::store::places(conn, &people, None).await?))
+}
+
+/// A person's belongs where they work, a team's to the team.
+fn place(quota: &quota::Model, people: &HashMap<PersonId, Place>) -> Option<Place> {
+    let team = Place { owner: None, delegation: quota.delegation_id, region: quota.region_id };
+    quota.person_id.map_or(Some(team), |person| people.get(&person).copied())
 }

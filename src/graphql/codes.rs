@@ -63,6 +63,8 @@ const MEANINGS: &[(&str, &str)] = &[
     ("UNKNOWN_ROLE", "There is no role of this code."),
     ("PASSWORD_TOO_SHORT", "A password has at least twelve characters."),
     ("PLACE_REQUIRED", "A role that works in a delegation or a region needs one."),
+    ("POLICY_VERSION_UNKNOWN", "There is no such version of the policy, or its lines were not kept."),
+    ("POLICY_VERSION_IN_FORCE", "That version of the policy is in force."),
     ("LAST_ADMINISTRATOR", "Nobody would be left who may change users or the policy."),
     ("WRONG_CREDENTIALS", "The e-mail address or the password is wrong."),
     ("SESSION_ENDED", "The session has ended; sign in again."),

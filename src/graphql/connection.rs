@@ -263,6 +263,29 @@ where
     Ok(cut.page(select.all(conn).await?, values, total))
 }
 
+/// One page of a list that is at hand, in the ascending order of its keys.
+///
+/// # Errors
+/// A cursor that is none of this list.
+pub fn slice<R>(mut rows: Vec<R>, key: impl Fn(&R) -> i64, paging: &Paging) -> Result<Page<R>> {
+    let keys = [SortKey::number(Expr::val(0), Order::Asc)];
+    let cut = Cut::new(&keys, paging)?;
+    let bound = |argument, cursor: Option<&String>| match cursor.map(|cursor| decode(argument, cursor, &keys)) {
+        Some(Ok(values)) => {
+            Ok(values.into_iter().find_map(|value| if let KeyValue::Number(key) = value { Some(key) } else { None }))
+        }
+        Some(Err(error)) => Err(error),
+        None => Ok(None),
+    };
+    let (after, before) = (bound("after", paging.after.as_ref())?, bound("before", paging.before.as_ref())?);
+    let total = paging.counted.then(|| i64::try_from(rows.len()).unwrap_or(i64::MAX));
+    rows.retain(|row| after.is_none_or(|after| key(row) > after) && before.is_none_or(|before| key(row) < before));
+    if cut.backwards {
+        rows.reverse();
+    }
+    Ok(cut.page(rows, |row| vec![KeyValue::Number(key(row))], total))
+}
+
 /// The statement of a select, for tests that look at its plan.
 #[must_use]
 pub fn statement<E: EntityTrait>(select: &Select<E>, backend: sea_orm::DbBackend) -> String {

@@ -99,7 +99,11 @@ impl NodeQuery {
     }
 }
 
-async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Option<Node>> {
+/// An object by its global id, where the caller may read it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Option<Node>> {
     let Some((name, key)) = id::parse(id) else { return Ok(None) };
     // Everybody signed in sees people; every other kind asks its context.
     Ok(match name.as_str() {

@@ -116,6 +116,35 @@ pub async fn active_people(conn: &impl ConnectionTrait, ids: &[PersonId]) -> Res
         .collect())
 }
 
+/// Everybody who can sign in, as far as access is concerned, in the order of keys.
+pub async fn everybody(conn: &impl ConnectionTrait) -> Result<Vec<Arc<Person>>, DbErr> {
+    let mut roles = roles_of_active(conn).await?;
+    let active = person::Entity::find().filter(person::Column::Active.eq(true));
+    let rows = active.order_by_asc(person::Column::Id).all(conn).await?;
+    let of = |row: person::Model| {
+        let mut held = roles.remove(&row.id).unwrap_or_default();
+        held.sort_unstable();
+        Arc::new(known(held, row))
+    };
+    Ok(rows.into_iter().map(of).collect())
+}
+
+/// The mandates that hold on a day.
+pub async fn mandates_on(conn: &impl ConnectionTrait, day: NaiveDate) -> Result<Vec<deputy::Model>, DbErr> {
+    deputy::Entity::find()
+        .filter(deputy::Column::EndedAt.is_null())
+        .filter(deputy::Column::FirstDay.lte(day))
+        .filter(deputy::Column::LastDay.gte(day))
+        .order_by_asc(deputy::Column::Id)
+        .all(conn)
+        .await
+}
+
+/// A mandate by key, whoever asks.
+pub async fn mandate(conn: &impl ConnectionTrait, id: DeputyId) -> Result<Option<deputy::Model>, DbErr> {
+    deputy::Entity::find_by_id(id).one(conn).await
+}
+
 fn known(roles: Vec<String>, person: person::Model) -> Person {
     Person {
         id: person.id,

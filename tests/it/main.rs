@@ -23,6 +23,7 @@ mod manifests;
 mod network;
 mod opportunities;
 mod orders;
+mod policy;
 mod postgres;
 mod process;
 mod rates;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         manifests::trials(),
         opportunities::trials(),
         orders::trials(),
+        policy::trials(),
         process::trials(),
         rates::trials(),
         sign_in::trials(),

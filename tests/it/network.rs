@@ -27,6 +27,7 @@ pub const TABLES: &[&str] = &[
     "deputy",
     "external_identity",
     "api_key",
+    "policy_history",
     "policy_line",
     "policy_version",
     "account",

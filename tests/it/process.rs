@@ -49,7 +49,7 @@ pub fn sesame(database_url: &str, data: &Path) -> Command {
     command
 }
 
-async fn output(mut command: Command, input: &str) -> Output {
+pub async fn output(mut command: Command, input: &str) -> Output {
     let input = input.to_owned();
     let run = move || {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -60,7 +60,7 @@ async fn output(mut command: Command, input: &str) -> Output {
     tokio::task::spawn_blocking(run).await.expect("an end")
 }
 
-fn told(output: &Output) -> String {
+pub fn told(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}\n{}", text(&output.stdout), text(&output.stderr))
 }
@@ -95,7 +95,12 @@ impl Server {
         Self { process, url, http }
     }
 
-    async fn ask(&self, token: Option<&str>, query: &str, variables: Value) -> reqwest::Result<(StatusCode, Value)> {
+    pub async fn ask(
+        &self,
+        token: Option<&str>,
+        query: &str,
+        variables: Value,
+    ) -> reqwest::Result<(StatusCode, Value)> {
         ask(&self.http, &self.url, token, query, variables).await
     }
 
@@ -113,7 +118,7 @@ impl Server {
     }
 
     /// Sends SIGTERM, and waits for the end of the process.
-    async fn terminate(mut self) -> Duration {
+    pub async fn terminate(mut self) -> Duration {
         let begun = Instant::now();
         let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().expect("kill");
         assert!(sent.success());
@@ -234,7 +239,7 @@ impl Place {
         Self { url: url.to_owned(), data: data.to_owned() }
     }
 
-    async fn serve(&self) -> Server {
+    pub async fn serve(&self) -> Server {
         let mut command = sesame(&self.url, &self.data);
         command.arg("serve");
         Server::start(command).await

@@ -39,6 +39,8 @@ ids! {
     ApiKeyId,
     /// Key of a line of the policy.
     PolicyLineId,
+    /// Key of a line of the policy in its history.
+    PolicyHistoryId,
     /// Key of an account of the CRM (a broker is one).
     AccountId,
     /// Key of an account's site.
