@@ -32,6 +32,14 @@ pub const ANONYMOUS: &str = "ANONYMOUS";
 pub const API_KEY: &str = "API_KEY";
 /// Role that everybody signed in has.
 pub const ANYONE: &str = "ANYONE";
+/// The roles that nobody is given: one has them by being signed in, by not being, or by being an API key.
+pub const IMPLIED: [&str; 3] = [ANYONE, ANONYMOUS, API_KEY];
+
+/// The implied role that whoever holds a role has as well.
+#[must_use]
+pub fn implied_by(role: &str) -> &str {
+    if [ANONYMOUS, API_KEY].contains(&role) { role } else { ANYONE }
+}
 
 /// The compiled policy in force.
 #[derive(Debug, Default)]

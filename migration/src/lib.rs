@@ -21,9 +21,9 @@ mod m0010_crm;
 mod m0011_opportunities;
 mod m0012_forecast;
 mod m0013_grants;
+mod m0014_policy_history;
 mod m0015_sign_in;
 mod m0016_http_limits;
-mod m0014_policy_history;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_opportunities::Migration),
             Box::new(m0012_forecast::Migration),
             Box::new(m0013_grants::Migration),
+            Box::new(m0014_policy_history::Migration),
             Box::new(m0015_sign_in::Migration),
             Box::new(m0016_http_limits::Migration),
-            Box::new(m0014_policy_history::Migration),
         ]
     }
 }

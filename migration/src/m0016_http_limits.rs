@@ -28,7 +28,8 @@ SELECT 'p', came.subject, came.object, came.step, came.scope FROM (
     SELECT '' AS subject, '' AS object, '' AS step, '' AS scope
     UNION ALL VALUES
     ('ANONYMOUS', 'freeFormOperations', '-', 'all'),
-    ('ANYONE', 'freeFormOperations', '-', 'all')
+    ('ANYONE', 'freeFormOperations', '-', 'all'),
+    ('API_KEY', 'freeFormOperations', '-', 'all')
 ) AS came
 WHERE came.subject <> '' AND EXISTS (SELECT 1 FROM policy_version)
     AND NOT EXISTS (

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::gains::{self, Right};
 use crate::{
-    authz::{ANONYMOUS, ANYONE, PermissionSet, View},
+    authz::{PermissionSet, View, implied_by},
     graphql::{
         self, Schemas,
         coordinates::{Difference, coordinates, differences},
@@ -28,8 +28,7 @@ pub struct RoleDifference {
 /// What a role sees: what everybody signed in does, and its own.
 #[must_use]
 pub fn seen(view: &View, role: &str) -> PermissionSet {
-    let beside = if role == ANONYMOUS { ANONYMOUS } else { ANYONE };
-    view.rights([role, beside]).permissions()
+    view.rights([role, implied_by(role)]).permissions()
 }
 
 /// The roles that differ, by code.

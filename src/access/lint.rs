@@ -8,7 +8,7 @@ use std::{
 use crate::{
     administration::rules,
     authz::{
-        ANONYMOUS, ANYONE, Permission, Scope, View, inherited, is_circular,
+        ANYONE, IMPLIED, Permission, Scope, View, inherited, is_circular,
         policy::{self, Line},
     },
     identity,
@@ -126,7 +126,7 @@ fn repeated(lines: &[(usize, Line)]) -> Vec<Finding> {
 fn covered(lines: &[(usize, Line)], plain: &[Line]) -> Vec<Finding> {
     let of = |(number, line): &(usize, Line)| {
         let over = inherited(plain, &line.subject);
-        let everybody = line.subject != ANONYMOUS && line.subject != ANYONE;
+        let everybody = !IMPLIED.contains(&line.subject.as_str());
         let covers = |(_, other): &&(usize, Line)| {
             let is_about = !other.is_grouping() && (&other.object, &other.step) == (&line.object, &line.step);
             let from_another = over.contains_key(other.subject.as_str()) || (everybody && other.subject == ANYONE);
@@ -154,7 +154,7 @@ fn of_the_whole(lines: &[Line], view: &View, around: &Surroundings) -> Vec<Findi
     let silent = around.roles.iter().flatten().filter(|role| !grants.contains(role.as_str()));
     findings.extend(silent.map(|role| warning(format!("no line gives the role {role} anything"))));
     let held: BTreeSet<&str> = around.held.iter().flatten().flatten().map(String::as_str).collect();
-    let is_idle = |role: &&&str| around.held.is_some() && ![ANYONE, ANONYMOUS].contains(*role) && !held.contains(*role);
+    let is_idle = |role: &&&str| around.held.is_some() && !IMPLIED.contains(*role) && !held.contains(*role);
     findings.extend(
         grants.iter().filter(is_idle).map(|role| warning(format!("nobody who can sign in holds the role {role}"))),
     );
@@ -168,9 +168,8 @@ fn of_the_whole(lines: &[Line], view: &View, around: &Surroundings) -> Vec<Findi
 
 /// The permissions that nobody has: no role, or where people are known, none of them.
 fn unused<'v>(view: &'v View, around: &Surroundings) -> impl Iterator<Item = String> + use<'v> {
-    let beside = [ANYONE, ANONYMOUS];
     let held = match &around.held {
-        Some(people) => view.rights(people.iter().flatten().map(String::as_str).chain(beside)),
+        Some(people) => view.rights(people.iter().flatten().map(String::as_str).chain(IMPLIED)),
         None => view.rights(view.roles()),
     };
     let is_unused = move |permission: &&Permission| held.scopes(**permission).is_empty();

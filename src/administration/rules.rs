@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::error::{Fault, Place, Refusal};
-use crate::authz::{ANONYMOUS, ANYONE, API_KEY, Permission, Scope, is_circular, policy::Line};
+use crate::authz::{ANONYMOUS, IMPLIED, Permission, Scope, is_circular, policy::Line};
 
 /// What exists without a token, whatever the policy says of others (60-api, 1).
-const WITHOUT_TOKEN: [Permission; 2] = [Permission::SignIn, Permission::RefreshSession];
+const WITHOUT_TOKEN: [Permission; 3] =
+    [Permission::SignIn, Permission::RefreshSession, Permission::FreeFormOperations];
 
 /// A change of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub fn changed(lines: &[Line], change: &Change, roles: &[String]) -> Result<Vec<
 /// What is wrong with a line by itself.
 #[must_use]
 pub fn fault(line: &Line, roles: &[String]) -> Option<Fault> {
-    let known = || roles.iter().cloned().chain([ANYONE, ANONYMOUS, API_KEY].map(str::to_owned)).collect::<Vec<_>>();
+    let known = || roles.iter().cloned().chain(IMPLIED.map(str::to_owned)).collect::<Vec<_>>();
     if !known().contains(&line.subject) {
         return Some(Fault::Role { given: line.subject.clone(), known: known() });
     }

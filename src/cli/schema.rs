@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Outcome;
 use crate::{
-    authz::{ANONYMOUS, ANYONE, PermissionSet, View, policy},
+    authz::{PermissionSet, View, implied_by, policy},
     config::Settings,
     graphql::{self, Schemas},
 };
@@ -35,6 +35,5 @@ async fn held_by(role: &str) -> Result<PermissionSet, Box<dyn std::error::Error>
         let known: Vec<&str> = view.roles().collect();
         return Err(format!("there is no role {role}; there are {}", known.join(", ")).into());
     }
-    let beside = if role == ANONYMOUS { ANONYMOUS } else { ANYONE };
-    Ok(view.rights([role, beside]).permissions())
+    Ok(view.rights([role, implied_by(role)]).permissions())
 }

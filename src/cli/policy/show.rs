@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{NAMES, Source};
 use crate::{
-    authz::{ANONYMOUS, ANYONE, Permission, Scope, View},
+    authz::{Permission, Scope, View, implied_by},
     cli::Outcome,
     config::Settings,
 };
@@ -38,8 +38,7 @@ fn held(view: &View, role: &str) -> Result<String, String> {
             view.roles().collect::<Vec<_>>().join(", ")
         ));
     }
-    let beside = if role == ANONYMOUS { ANONYMOUS } else { ANYONE };
-    let rights = view.rights([role, beside]);
+    let rights = view.rights([role, implied_by(role)]);
     let line = |permission: &Permission| {
         let scopes: Vec<&str> = rights.scopes(*permission).iter().map(Scope::name).collect();
         let told = || format!("{:<28}{:<12}{}\n", permission.object(), permission.step(), scopes.join("+"));

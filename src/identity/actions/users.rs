@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{hashed, permitted, place_of, request, settled, too_short};
 use crate::{
     action::{Call, perform},
-    authz::{ANONYMOUS, ANYONE, API_KEY, Permission, Place, Policy, policy},
+    authz::{IMPLIED, Permission, Place, Policy, policy},
     db::Conn,
     error::{Error, Result, is_duplicate},
     identity::{
@@ -379,7 +379,7 @@ async fn add_role(op: &Op, tx: Conn, call: &Call, new: &NewRole) -> Done<String,
     let NewRole { code, label_fr, label_en } = new.clone();
     let mut refusals = missing(&[("labelFr", &label_fr), ("labelEn", &label_en)]);
     let is_taken = store::roles(&tx).await?.iter().any(|r| r.code == code);
-    if is_taken || [ANYONE, ANONYMOUS, API_KEY].contains(&code.as_str()) {
+    if is_taken || IMPLIED.contains(&code.as_str()) {
         refusals.push(Account::CodeTaken { code: code.clone() }.into());
     }
     unless_refused(refusals)?;
