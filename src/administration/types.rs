@@ -106,7 +106,7 @@ impl Policy {
 pub struct PolicyLine {
     /// What it says.
     kind: PolicyLineKind,
-    /// Code of the role; ANYONE for everybody signed in, ANONYMOUS for whoever is not.
+    /// Code of the role; ANYONE for everybody signed in, API_KEY for every key, ANONYMOUS for whoever is not.
     role: String,
     /// What may be done, by the name of its permission; or the other role.
     object: String,
@@ -131,7 +131,7 @@ pub struct PolicyLineInput {
     /// What it says.
     #[graphql(default_with = "PolicyLineKind::Grant")]
     kind: PolicyLineKind,
-    /// Code of the role; ANYONE for everybody signed in, ANONYMOUS for whoever is not.
+    /// Code of the role; ANYONE for everybody signed in, API_KEY for every key, ANONYMOUS for whoever is not.
     role: String,
     /// What may be done, by the name of its permission; or the other role.
     object: String,
