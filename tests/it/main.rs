@@ -18,6 +18,7 @@ mod http;
 mod identity;
 mod lists;
 mod network;
+mod observe;
 mod opportunities;
 mod orders;
 mod postgres;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         http::trials(),
         identity::trials(),
         lists::trials(),
+        observe::trials(),
         opportunities::trials(),
         orders::trials(),
         process::trials(),
