@@ -41,6 +41,8 @@ pub struct TestApp {
     pub app: Arc<App>,
     pub clock: Clock,
     pub url: String,
+    /// Where the figures are told.
+    pub figures: String,
     http: reqwest::Client,
     tokens: Vec<(&'static str, String)>,
     _serving: Serving,
@@ -51,21 +53,30 @@ pub struct TestApp {
 impl TestApp {
     /// Serves a fresh copy of the small network.
     pub async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, |_| ()).await
+    }
+
+    /// The same with other settings.
+    pub async fn start_with(backend: Backend, change: impl FnOnce(&mut Partial)) -> Self {
         let db = TestDb::from_template(backend, "network", async |url| {
             let data = scratch_dir();
-            let app = App::open(settings(url, data.path()), Clock::standing(monday())).await.expect("an app");
+            let settings = settings(flags(url, data.path()));
+            let app = App::open(settings, Clock::standing(monday())).await.expect("an app");
             network::load(&app).await;
         })
         .await;
         let data = scratch_dir();
         let clock = Clock::standing(monday());
-        let app = App::open(settings(&db.url, data.path()), clock.clone()).await.expect("an app");
+        let mut flags = flags(&db.url, data.path());
+        change(&mut flags);
+        let app = App::open(settings(flags), clock.clone()).await.expect("an app");
         let tokens = network::sign_in_everybody(&app).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let serving = Serving::start(app.clone(), listener).expect("a server");
         let url = format!("http://{}", serving.address);
+        let figures = serving.figures.map(|address| format!("http://{address}")).expect("figures");
         let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
-        Self { app, clock, url, http, tokens, _serving: serving, _data: data, _db: db }
+        Self { app, clock, url, figures, http, tokens, _serving: serving, _data: data, _db: db }
     }
 
     /// Somebody of the network.
@@ -164,8 +175,12 @@ impl TestApp {
     }
 }
 
-fn settings(url: &str, data: &std::path::Path) -> Settings {
-    let flags = Partial {
+fn settings(flags: Partial) -> Settings {
+    Settings::resolve(&flags, &Partial::default(), &Partial::default())
+}
+
+fn flags(url: &str, data: &std::path::Path) -> Partial {
+    Partial {
         data: Some(data.to_owned()),
         database_url: Some(url.to_owned()),
         port: Some(0),
@@ -173,9 +188,9 @@ fn settings(url: &str, data: &std::path::Path) -> Settings {
         // Tests move the clock by months; what expires has tests of its own.
         access_token_seconds: Some(10 * 365 * 86_400),
         session_days: Some(10 * 365),
+        metrics_address: Some(([127, 0, 0, 1], 0).into()),
         ..Partial::default()
-    };
-    Settings::resolve(&flags, &Partial::default(), &Partial::default())
+    }
 }
 
 /// Somebody with a connection to the server.

@@ -21,6 +21,7 @@ mod issuer;
 mod lists;
 mod manifests;
 mod network;
+mod observe;
 mod opportunities;
 mod orders;
 mod policy;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         identity::trials(),
         lists::trials(),
         manifests::trials(),
+        observe::trials(),
         opportunities::trials(),
         orders::trials(),
         policy::trials(),
