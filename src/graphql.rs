@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{MergedObject, MergedSubscription, Request, Response};
+use async_graphql::{MergedObject, MergedSubscription, Request, Response, SDLExportOptions};
 use futures_util::stream::BoxStream;
 use parking_lot::RwLock;
 
@@ -80,7 +80,7 @@ impl Schema {
     /// The schema language.
     #[must_use]
     pub fn sdl(&self) -> String {
-        self.0.sdl()
+        self.0.sdl_with_options(SDLExportOptions::new().include_specified_by())
     }
 }
 
