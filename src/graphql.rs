@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use async_graphql::{MergedObject, MergedSubscription, Request, Response};
+use async_graphql::{MergedObject, MergedSubscription, Request, Response, SDLExportOptions};
 use futures_util::stream::BoxStream;
 use parking_lot::RwLock;
 
@@ -88,7 +88,7 @@ impl Schema {
     /// The schema language.
     #[must_use]
     pub fn sdl(&self) -> String {
-        self.0.sdl()
+        self.0.sdl_with_options(SDLExportOptions::new().include_specified_by())
     }
 }
 

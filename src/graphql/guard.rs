@@ -113,8 +113,20 @@ fn prune(registry: &mut Registry) {
     }
     forget_empty_roots(registry);
     forget_directives(registry);
+    describe_inputs(registry);
     validate_scalars(registry);
     describe_scalars(registry);
+}
+
+/// A mutation's one argument, where it says no more than that (G-19): what there is to say is said in its type.
+fn describe_inputs(registry: &mut Registry) {
+    let Some(mutations) = registry.mutation_type.clone() else { return };
+    let Some(MetaType::Object { fields, .. }) = registry.types.get_mut(&mutations) else { return };
+    for (mutation, field) in fields {
+        if let Some(input) = field.args.get_mut("input") {
+            input.description.get_or_insert_with(|| format!("What `{mutation}` is asked to do."));
+        }
+    }
 }
 
 /// The library's own scalars, in words of ours.

@@ -132,15 +132,16 @@ pub struct RefusalDetails {
 /// An order that stands in the way.
 #[derive(SimpleObject)]
 pub struct OrderReference {
-    /// Global id of the order.
-    id: async_graphql::ID,
+    /// Global id of the order: not `id`, which would make two things of one order where clients keep what they
+    /// know by its id.
+    order_id: async_graphql::ID,
     /// Its number.
     number: Option<String>,
 }
 
 impl From<(OrderId, Option<String>)> for OrderReference {
     fn from((id, number): (OrderId, Option<String>)) -> Self {
-        Self { id: global(id), number }
+        Self { order_id: global(id), number }
     }
 }
 

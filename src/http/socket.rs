@@ -380,24 +380,23 @@ impl Conversation {
             Happened::Called => self.look_again(),
             Happened::Ends => {
                 self.schedule.end_by = Some(Instant::now() + LAST_WORDS);
-                self.complete_subscriptions();
+                self.leave_subscriptions();
                 None
             }
             Happened::Due => self.tick(Instant::now()),
         }
     }
 
-    /// When the server ends, subscriptions do, behind what they have told; what runs may finish.
-    fn complete_subscriptions(&mut self) {
-        let is_one = |running: &Running| running.following.is_some();
-        let ids: Vec<_> =
-            self.operations.iter().filter(|(_, running)| is_one(running)).map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            if let Some(running) = self.operations.get(&id) {
+    /// When the server ends, subscriptions do, behind what they have told, and without a word: they are not
+    /// complete, and the client goes on with them where it connects next. What runs may finish.
+    fn leave_subscriptions(&mut self) {
+        self.operations.retain(|_, running| {
+            let is_subscription = running.following.is_some();
+            if is_subscription {
                 running.abort.abort();
             }
-            self.conclude(&id, message::complete(&id));
-        }
+            !is_subscription
+        });
     }
 
     fn finish(&self) -> Option<End> {

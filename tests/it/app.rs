@@ -251,7 +251,7 @@ impl Client<'_> {
     pub async fn mutate(&self, field: &str, input_type: &str, input: Value) -> Reply {
         let query = format!(
             "mutation($input: {input_type}!) {{ {field}(input: $input) {{ order {{ {ORDER} }} \
-             userErrors {{ code message field details {{ available toMove orders {{ id number }} }} }} }} }}"
+             userErrors {{ code message field details {{ available toMove orders {{ orderId number }} }} }} }} }}"
         );
         let mut reply = self.ask(&query, json!({ "input": input })).await;
         reply.field = field.to_owned();
