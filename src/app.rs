@@ -20,7 +20,9 @@ use crate::{
     graphql::Schemas,
     identity::{Directory, Issuer, roles},
     live::{Connections, Findings},
+    manifests::Manifests,
     outbox::Outbox,
+    rates::Rates,
     work_queue::Hub,
 };
 
@@ -46,6 +48,10 @@ pub struct App {
     pub connections: Connections,
     /// What those who follow events find out together.
     pub findings: Findings,
+    /// The documents that clients may ask for by id.
+    pub manifests: Manifests,
+    /// What each has left to ask for.
+    pub rates: Rates,
     /// News of the queues on their way to whoever follows them.
     pub queues: Arc<Hub>,
     policy: ArcSwap<Policy>,
@@ -80,6 +86,8 @@ impl App {
         let app = Self {
             policy: ArcSwap::from_pointee(policy),
             schemas: Schemas::new(settings.limits.clone()),
+            manifests: Manifests::default(),
+            rates: Rates::new(&settings.limits, database.is_postgres()),
             settings,
             database,
             clock,
@@ -118,6 +126,8 @@ impl App {
         if self.database.is_postgres() {
             tasks.push(supervised("keeping the policy", move || keep_policy(keeping.clone())));
         }
+        let rating = app();
+        tasks.push(supervised("keeping the rate limits", move || crate::rates::keep(rating.clone())));
         tasks.push(supervised("sealing events", move || crate::audit::seal_all(sealing.clone())));
         tasks.push(supervised("sweeping files", move || files::sweep_hourly(sweeping.clone())));
         tasks.push(supervised("forgetting what is over", move || forget_hourly(forgetting.clone())));
@@ -132,17 +142,21 @@ impl App {
         // Begun again, it knows nothing of what happened meanwhile.
         self.directory.forget();
         loop {
-            let (people, policy, session) = match events.recv().await {
+            let (people, policy, documents, session) = match events.recv().await {
                 Ok(event) => (
                     event.kind.starts_with("identity."),
                     event.kind.starts_with("policy."),
+                    event.kind.starts_with("operations."),
                     (event.kind == "identity.session_ended").then_some(SessionId(event.subject_id)),
                 ),
-                Err(RecvError::Lagged(_)) => (true, true, None),
+                Err(RecvError::Lagged(_)) => (true, true, true, None),
                 Err(RecvError::Closed) => return,
             };
             if people {
                 self.directory.forget();
+            }
+            if documents {
+                self.manifests.forget();
             }
             if policy && let Err(error) = self.reload_policy().await {
                 tracing::error!(error = &error as &dyn std::error::Error, "the policy cannot be read again");

@@ -9,6 +9,7 @@ use crate::config::{Partial, Settings};
 mod admin;
 mod check;
 mod demo;
+mod operations;
 mod schema;
 mod serve;
 mod token;
@@ -56,6 +57,8 @@ enum Command {
     Schema(schema::Schema),
     /// Open a session for somebody and print its bearer token.
     Token(token::Token),
+    /// Publish, list and retire the operations that clients may ask for by id.
+    Operations(operations::Operations),
     /// Recompute what is stored and name what is not as it must be.
     Check(check::Check),
     /// Bring the database's schema up to date.
@@ -98,6 +101,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Demo(command) => command.run(settings).await,
         Command::Admin(command) => command.run(settings).await,
         Command::Check(command) => command.run(settings).await,
+        Command::Operations(command) => command.run(settings).await,
         Command::Serve(command) => command.run(settings).await,
         Command::Schema(command) => command.run(settings).await,
         Command::Token(command) => command.run(settings).await,

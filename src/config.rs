@@ -4,7 +4,10 @@ use std::{fmt, net::IpAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-use crate::http::limits::{Limits, SomeLimits, Unfit};
+use crate::http::{
+    is_origin,
+    limits::{Limits, SomeLimits, Unfit},
+};
 
 /// The fewest connections to the database: a request may need one to read beside the one it writes on, and
 /// the outbox must get through beside it.
@@ -60,6 +63,10 @@ pub struct Partial {
     pub upload_bytes: Option<u64>,
     /// Whether logs are JSON lines.
     pub log_json: Option<bool>,
+    /// Whether clients may register documents by sending them along with their hash.
+    pub automatic_persisted_queries: Option<bool>,
+    /// Origins of other sites' pages that may speak to this server, such as `https://desk.example`.
+    pub cors_origins: Option<Vec<String>>,
     /// Limits on what one request may ask for.
     pub limits: SomeLimits,
 }
@@ -89,6 +96,10 @@ pub struct Settings {
     pub upload_bytes: u64,
     /// Whether logs are JSON lines.
     pub log_json: bool,
+    /// Whether clients may register documents by sending them along with their hash (K-12).
+    pub automatic_persisted_queries: bool,
+    /// Origins of other sites' pages that may speak to this server (K-11).
+    pub cors_origins: Vec<String>,
     /// Limits on what one request may ask for.
     pub limits: Limits,
     /// Whether the demonstration accounts and their password are shown.
@@ -136,6 +147,11 @@ pub enum ConfigError {
     /// A limit is set so that it would let nothing through, or protect nothing.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// An origin is none as browsers send it.
+    #[error(
+        "cors_origins: «{0}» is not an origin such as https://desk.example: scheme, host and port in lower case, no path, no *"
+    )]
+    Origin(String),
     /// There are too few connections to the database to work with.
     #[error("database_connections = {0}: there are at least {FEWEST_CONNECTIONS}")]
     Connections(u32),
@@ -159,6 +175,8 @@ impl Partial {
             session_days: parsed(&get, "SESAME_SESSION_DAYS", "a number of days")?,
             upload_bytes: parsed(&get, "SESAME_UPLOAD_BYTES", "a number of bytes")?,
             log_json: parsed(&get, "SESAME_LOG_JSON", "true or false")?,
+            automatic_persisted_queries: parsed(&get, "SESAME_AUTOMATIC_PERSISTED_QUERIES", "true or false")?,
+            cors_origins: get("SESAME_CORS_ORIGINS").map(|text| listed(&text)),
             limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
         })
     }
@@ -177,6 +195,11 @@ impl Partial {
         };
         toml::from_str(&text).map_err(|source| ConfigError::Parse { path, source: Box::new(source) })
     }
+}
+
+/// What stands between commas.
+fn listed(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
 }
 
 fn parsed<T: std::str::FromStr>(
@@ -224,6 +247,12 @@ impl Settings {
             session_days: pick.take("session_days", |p| p.session_days, 30),
             upload_bytes: pick.take("upload_bytes", |p| p.upload_bytes, 20 * 1024 * 1024),
             log_json: pick.take("log_json", |p| p.log_json, false),
+            automatic_persisted_queries: pick.take(
+                "automatic_persisted_queries",
+                |p| p.automatic_persisted_queries,
+                false,
+            ),
+            cors_origins: pick.take("cors_origins", |p| p.cors_origins.clone(), Vec::new()),
             limits,
             demo: false,
             data,
@@ -240,6 +269,9 @@ impl Settings {
     /// The first one that would harm.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.limits.check()?;
+        if let Some(odd) = self.cors_origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(ConfigError::Origin(odd.clone()));
+        }
         if self.database_connections < FEWEST_CONNECTIONS {
             return Err(ConfigError::Connections(self.database_connections));
         }
@@ -261,6 +293,8 @@ impl Settings {
             "session_days" => self.session_days.to_string(),
             "upload_bytes" => self.upload_bytes.to_string(),
             "log_json" => self.log_json.to_string(),
+            "automatic_persisted_queries" => self.automatic_persisted_queries.to_string(),
+            "cors_origins" => format!("{:?}", self.cors_origins),
             _ => String::new(),
         };
         let limits: std::collections::HashMap<_, _> = Limits::NAMES.iter().copied().zip(self.limits.values()).collect();
@@ -326,6 +360,8 @@ mod tests {
         };
         assert_eq!(checked(""), Ok(()));
         assert!(checked("[limits]\nnesting = 100000").unwrap_err().contains("limits.nesting"));
+        assert!(checked(r#"cors_origins = ["*"]"#).unwrap_err().contains("cors_origins"));
+        assert_eq!(checked(r#"cors_origins = ["https://desk.example"]"#), Ok(()));
         assert!(checked("database_connections = 1").unwrap_err().contains("database_connections"));
     }
 

@@ -7,7 +7,7 @@ use ::entity::vocabulary::Language;
 use async_graphql::ErrorExtensions;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
-use crate::both;
+use crate::{both, rates::Spent};
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
         /// What is wrong and what would be right.
         message: String,
     },
+    /// More was asked for in a short time than one may.
+    #[error(transparent)]
+    RateLimited(Spent),
     /// Somebody else changed the same rows at the same time; nothing was written.
     #[error("the database asked to try again")]
     Busy(#[source] DbErr),
@@ -73,6 +76,15 @@ impl Error {
         matches!(self, Self::Busy(_) | Self::Away(_))
     }
 
+    /// How much was asked for, where that is why.
+    #[must_use]
+    pub const fn spent(&self) -> Option<Spent> {
+        match self {
+            Self::RateLimited(spent) => Some(*spent),
+            _ => None,
+        }
+    }
+
     /// The code in `extensions.code` (G-11).
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -81,6 +93,7 @@ impl Error {
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::BadInput { .. } => "BAD_USER_INPUT",
+            Self::RateLimited(_) => "RATE_LIMITED",
             Self::Busy(_) | Self::Away(_) | Self::Uncertain(_) | Self::Internal(_) => "INTERNAL",
         }
     }
@@ -96,6 +109,13 @@ impl Error {
             ),
             Self::NotFound => both!("Cet objet n'existe pas.", "There is no such object."),
             Self::BadInput { message, .. } => both!("Saisie invalide : {message}", "Invalid input: {message}"),
+            Self::RateLimited(spent) => {
+                let (Spent { limit, most, .. }, seconds) = (spent, spent.seconds());
+                both!(
+                    "Trop de requêtes : au plus {most} points par minute ({limit}). Réessayez dans {seconds} s.",
+                    "Too many requests: at most {most} points a minute ({limit}). Try again in {seconds} s."
+                )
+            }
             Self::Busy(_) | Self::Away(_) => both!(
                 "La base de données ne répond pas ; rien n'a été modifié, réessayez.",
                 "The database does not answer; nothing was changed, try again."
@@ -124,6 +144,11 @@ impl Error {
             }
             if matches!(self, Self::Uncertain(_)) {
                 extensions.set("outcome", "UNKNOWN");
+            }
+            if let Self::RateLimited(spent) = &self {
+                extensions.set("limit", spent.limit);
+                extensions.set("most", spent.most);
+                extensions.set("retryAfter", spent.seconds());
             }
             if let Self::BadInput { path, .. } = &self {
                 extensions.set("path", path.clone());

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! serving ──a connection──▶ router ──▶ api (POST, GET) ─┐
+//!                                  ├─▶ stream (events) ──┤
 //!                                  └─▶ socket (WebSocket)┴▶ operation: limits, then the caller's schema
 //! ```
 //! Every answer names its request (`x-request-id`), which the log and the events do too.
@@ -36,11 +37,20 @@ pub mod graphiql;
 mod json;
 pub mod limits;
 mod operation;
+mod origin;
 mod patient;
+mod persisted;
+mod price;
+mod running;
 mod scan;
 mod serving;
+mod session;
 mod socket;
+mod stream;
 
+pub(crate) use gate::network;
+pub(crate) use origin::is_origin;
+pub(crate) use persisted::look_at;
 pub use serving::Serving;
 
 /// How long the database may take to show that it is there.
@@ -97,10 +107,12 @@ pub fn router(app: Arc<App>, life: Life) -> Router {
     let files = crate::files::router(app.clone());
     let limits = &app.settings.limits;
     let waiting = gate::Gate::new(limits.waiting_sockets, limits.address_waiting_sockets);
+    let cors = origin::cors(&app.settings.cors_origins);
     let server = Arc::new(Server { app, documents: documents::Documents::default(), waiting, life });
-    Router::new()
+    let router = Router::new()
         .route("/graphql", post(api::post).get(api::get))
         .route("/graphql/ws", get(socket::open))
+        .route("/graphql/stream", stream::routes())
         .route("/schema.graphql", get(schema))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -108,8 +120,12 @@ pub fn router(app: Arc<App>, life: Life) -> Router {
         .with_state(server)
         .merge(files)
         .merge(graphiql.unwrap_or_default())
-        .fallback(|| async { (StatusCode::NOT_FOUND, "nothing here\n") })
-        .layer(middleware::from_fn(named_and_safe))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "nothing here\n") });
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(middleware::from_fn(named_and_safe))
 }
 
 fn page_config(app: &App) -> graphiql::PageConfig {
@@ -206,6 +222,7 @@ pub(crate) const fn status_of(error: &Error) -> StatusCode {
         Error::Forbidden => StatusCode::FORBIDDEN,
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::BadInput { .. } => StatusCode::BAD_REQUEST,
+        Error::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Busy(_) | Error::Away(_) | Error::Uncertain(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

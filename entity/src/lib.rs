@@ -70,6 +70,7 @@ pub mod platform {
     pub mod event;
     pub mod idempotency;
     pub mod number_series;
+    pub mod persisted_operation;
     pub mod policy_line;
     pub mod policy_version;
     pub mod work_item;

@@ -45,6 +45,8 @@ permissions! {
     Viewer = "viewer",
     /// Look an object up by its global id, where one may read it.
     Node = "node",
+    /// Send documents of one's own, not only those of the clients' manifests.
+    FreeFormOperations = "freeFormOperations",
     /// Change one's own settings.
     UpdateSettings = "updateSettings",
     /// Name a deputy.

@@ -18,10 +18,16 @@ use super::{
     Peer, Server,
     limits::{Limit, Limits, Refused},
     op,
-    operation::{Answer, Incoming, Operation, plain, run, unreadable},
-    request_id, spoken,
+    operation::{Answer, Incoming, Operation, plain, resolved, run, unreadable},
+    price, request_id, spoken,
 };
-use crate::{both, error::Error, i18n::Text, op::Op};
+use crate::{
+    both,
+    error::Error,
+    i18n::Text,
+    op::Op,
+    rates::{Payer, Spent},
+};
 
 /// HTTP status of an answer with data and errors.
 const PARTIAL_SUCCESS: u16 = 294;
@@ -116,7 +122,7 @@ impl Range {
 }
 
 /// One request, as far as answering it is concerned.
-struct Asked<'h> {
+pub(super) struct Asked<'h> {
     headers: &'h HeaderMap,
     media: Media,
 }
@@ -136,15 +142,20 @@ impl<'h> Asked<'h> {
         }
     }
 
-    fn language(&self) -> Language {
+    /// One whose answer is a stream of events; what is wrong with it is told by the status.
+    pub(super) const fn for_events(headers: &'h HeaderMap) -> Self {
+        Self { headers, media: Media::GraphQl }
+    }
+
+    pub(super) fn language(&self) -> Language {
         spoken(self.headers).unwrap_or(Language::Fr)
     }
 
-    fn malformed(&self, status: StatusCode, at: &str, text: Text) -> Response {
+    pub(super) fn malformed(&self, status: StatusCode, at: &str, text: Text) -> Response {
         self.refused(status, Refused::malformed(vec![at.to_owned()], text))
     }
 
-    fn refused(&self, status: StatusCode, refused: Refused) -> Response {
+    pub(super) fn refused(&self, status: StatusCode, refused: Refused) -> Response {
         self.error(status, refused.into_error(self.language()))
     }
 
@@ -159,9 +170,13 @@ impl<'h> Asked<'h> {
         self.answer(status, &Answer::refused(error))
     }
 
-    fn failed(&self, error: Error) -> Response {
-        let status = super::status_of(&error);
-        self.error(status, plain(error, self.language(), &request_id(self.headers)))
+    pub(super) fn failed(&self, error: Error) -> Response {
+        let (status, spent) = (super::status_of(&error), error.spent());
+        let mut response = self.error(status, plain(error, self.language(), &request_id(self.headers)));
+        if let Some(spent) = spent {
+            price::label_refusal(&spent, response.headers_mut());
+        }
+        response
     }
 
     /// How an answer went. Where its media type says so: 294, partial success, for data with errors beside it,
@@ -174,6 +189,13 @@ impl<'h> Asked<'h> {
             Media::GraphQl if answer.response.errors.is_empty() => StatusCode::OK,
             Media::GraphQl => StatusCode::from_u16(PARTIAL_SUCCESS).unwrap_or(StatusCode::OK),
         }
+    }
+
+    /// Somebody has asked for more than they may.
+    fn too_much(&self, server: &Server, payer: Payer, spent: Spent) -> Response {
+        let mut response = self.failed(Error::RateLimited(spent));
+        price::label(&server.app, payer, response.headers_mut());
+        response
     }
 
     fn answer(&self, status: StatusCode, answer: &Answer) -> Response {
@@ -217,18 +239,31 @@ impl<'h> Asked<'h> {
 pub(super) async fn post(State(server): State<Arc<Server>>, peer: Peer, headers: HeaderMap, body: Body) -> Response {
     let answered = async {
         let asked = Asked::new(&headers)?;
-        is_json(&asked)?;
-        // A token that proves nothing is refused before anything is waited for. Who it speaks for is looked
-        // at when the body is there: it may have taken its time.
-        super::has_proof(&server.app, &headers).map_err(|error| asked.failed(error))?;
-        let body = arrived(&server, &asked, body).await?;
-        let op = caller(&server, &peer, &asked).await?;
-        let incoming = Incoming::from_json(&body, &server.app.settings.limits);
-        let incoming = incoming.map_err(|refused| asked.unread(refused))?;
-        drop(body);
+        let (op, incoming) = posted(&server, &peer, &asked, body).await?;
         Ok(answer(&server, &asked, op, incoming, false).await)
     };
     answered.await.unwrap_or_else(|refused| refused)
+}
+
+/// Who sends what as a body.
+pub(super) async fn posted(
+    server: &Server,
+    peer: &Peer,
+    asked: &Asked<'_>,
+    body: Body,
+) -> Result<(Arc<Op>, Incoming), Response> {
+    is_json(asked)?;
+    // A token that proves nothing is refused before anything is waited for. Who it speaks for is looked
+    // at when the body is there: it may have taken its time.
+    super::has_proof(&server.app, asked.headers).map_err(|error| denied(server, peer, asked, error))?;
+    let body = arrived(server, asked, body).await?;
+    let op = caller(server, peer, asked).await?;
+    let incoming = Incoming::from_json(&body, &server.app.settings.limits);
+    let incoming = incoming.map_err(|refused| {
+        server.app.rates.fine(price::payer_of(&op));
+        asked.unread(refused)
+    })?;
+    Ok((op, incoming))
 }
 
 /// `GET /graphql`: queries only.
@@ -240,17 +275,26 @@ pub(super) async fn get(
 ) -> Response {
     let answered = async {
         let asked = Asked::new(&headers)?;
-        let limits = &server.app.settings.limits;
-        let incoming = parameters(&query.unwrap_or_default(), limits)
-            .map_err(|refused| asked.refused(StatusCode::BAD_REQUEST, refused))?;
-        // Whoever asks: the method is wrong.
-        if incoming.is_mutation(limits) {
-            return Err(by_post(&asked));
-        }
-        let op = caller(&server, &peer, &asked).await?;
+        let (op, incoming) = addressed(&server, &peer, &asked, &query.unwrap_or_default()).await?;
         Ok(answer(&server, &asked, op, incoming, true).await)
     };
     answered.await.unwrap_or_else(|refused: Response| refused)
+}
+
+/// Who asks for what behind the `?` of an address.
+pub(super) async fn addressed(
+    server: &Server,
+    peer: &Peer,
+    asked: &Asked<'_>,
+    query: &str,
+) -> Result<(Arc<Op>, Incoming), Response> {
+    let limits = &server.app.settings.limits;
+    let incoming = parameters(query, limits).map_err(|refused| asked.refused(StatusCode::BAD_REQUEST, refused))?;
+    // Whoever asks: the method is wrong.
+    if incoming.is_mutation(limits) {
+        return Err(by_post(asked));
+    }
+    Ok((caller(server, peer, asked).await?, incoming))
 }
 
 /// Only JSON, in UTF-8 and not compressed: a form of another site cannot send it.
@@ -273,10 +317,28 @@ fn is_json(asked: &Asked<'_>) -> Result<(), Response> {
     ))
 }
 
+/// Who asks, unless they have nothing left to ask for.
 async fn caller(server: &Server, peer: &Peer, asked: &Asked<'_>) -> Result<Arc<Op>, Response> {
-    let mut op = op(&server.app, asked.headers).await.map_err(|error| asked.failed(error))?;
+    let mut op = op(&server.app, asked.headers).await.map_err(|error| denied(server, peer, asked, error))?;
     op.address = super::address(peer);
+    let payer = price::payer_of(&op);
+    server.app.rates.check(payer).map_err(|spent| asked.too_much(server, payer, spent))?;
     Ok(Arc::new(op))
+}
+
+/// The answer to a token that proves nothing: the address pays for it.
+fn denied(server: &Server, peer: &Peer, asked: &Asked<'_>, error: Error) -> Response {
+    if !matches!(error, Error::Unauthenticated) {
+        return asked.failed(error);
+    }
+    let (rates, payer) = (&server.app.rates, Payer::address(super::address(peer)));
+    match rates.check(payer) {
+        Ok(()) => {
+            rates.fine(payer);
+            asked.failed(error)
+        }
+        Err(spent) => asked.too_much(server, payer, spent),
+    }
 }
 
 /// The body, once it is all there.
@@ -330,6 +392,8 @@ struct Parameters {
     name: Option<String>,
     variables: Option<String>,
     extensions: Option<String>,
+    #[serde(rename = "documentId")]
+    document_id: Option<String>,
 }
 
 /// What stands behind the `?`.
@@ -337,7 +401,7 @@ fn parameters(query: &str, limits: &Limits) -> Result<Incoming, Refused> {
     let uri = format!("/?{query}").parse().map_err(|_| unreadable_query())?;
     let axum::extract::Query(parameters) =
         axum::extract::Query::<Parameters>::try_from_uri(&uri).map_err(|_| unreadable_query())?;
-    let Parameters { query, name, variables, extensions } = parameters;
+    let Parameters { query, name, variables, extensions, document_id } = parameters;
     let mut json = String::from("{");
     for (key, value) in [("variables", variables), ("extensions", extensions)] {
         let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
@@ -349,44 +413,66 @@ fn parameters(query: &str, limits: &Limits) -> Result<Incoming, Refused> {
         json.push_str(&format!("\"{key}\":{value}"));
     }
     json.push('}');
-    Ok(Incoming::from_json(json.as_bytes(), limits)?.of(query, name))
+    Ok(Incoming::from_json(json.as_bytes(), limits)?.of(query, name, document_id))
 }
 
 fn unreadable_query() -> Refused {
     Refused::malformed(
         vec!["query".into()],
         both!(
-            "Les paramètres sont query, operationName, variables et extensions, une fois chacun.",
-            "The parameters are query, operationName, variables and extensions, once each."
+            "Les paramètres sont query ou documentId, operationName, variables et extensions, une fois chacun.",
+            "The parameters are query or documentId, operationName, variables and extensions, once each."
         ),
     )
 }
 
 async fn answer(server: &Server, asked: &Asked<'_>, op: Arc<Op>, incoming: Incoming, only_read: bool) -> Response {
+    let mut response = ran(server, asked, &op, incoming, only_read).await;
+    price::label(&server.app, price::payer_of(&op), response.headers_mut());
+    response
+}
+
+/// An operation that keeps the limits; what failed is paid for, too.
+pub(super) async fn admitted(server: &Server, op: &Op, incoming: Incoming) -> Result<Operation, Answer> {
+    let Server { app, documents, .. } = server;
+    let caller = op.caller.as_deref();
+    let admitted = async {
+        let incoming = resolved(app, caller, op.language, &op.request_id, incoming).await?;
+        Operation::admit(app, documents, caller, incoming).map_err(|refused| refused.into_error(op.language))
+    };
+    admitted.await.map_err(|error| {
+        app.rates.fine(price::payer_of(op));
+        Answer::refused(error)
+    })
+}
+
+async fn ran(server: &Server, asked: &Asked<'_>, op: &Arc<Op>, incoming: Incoming, only_read: bool) -> Response {
     let is_whole = incoming.has_query();
-    let operation = match Operation::admit(&server.app, &server.documents, op.caller.as_deref(), incoming) {
+    let mut operation = match admitted(server, op, incoming).await {
         Ok(operation) => operation,
-        Err(refused) => {
-            let answer = Answer::refused(refused.into_error(op.language));
-            return if is_whole { asked.respond(&op, answer) } else { asked.answer(StatusCode::BAD_REQUEST, &answer) };
-        }
+        Err(answer) if is_whole => return asked.respond(op, answer),
+        Err(answer) => return asked.answer(StatusCode::BAD_REQUEST, &answer),
     };
     match operation.kind {
         OperationType::Query => {}
         OperationType::Mutation if !only_read => {}
         OperationType::Mutation => return by_post(asked),
-        OperationType::Subscription => return by_socket(asked, &op),
+        OperationType::Subscription => return by_socket(asked, op),
     }
+    if let Err(error) = price::charge(op, operation.cost).await {
+        return asked.failed(error);
+    }
+    operation.tells_cost |= price::is_asked_for(asked.headers);
     let started = std::time::Instant::now();
-    let answer = run(&op, &operation).await;
-    let mut response = asked.respond(&op, answer);
+    let answer = run(op, &operation).await;
+    let mut response = asked.respond(op, answer);
     if server.app.settings.server_timing {
-        timing(&op, started.elapsed(), &mut response);
+        timing(op, started.elapsed(), &mut response);
     }
     response
 }
 
-fn by_post(asked: &Asked<'_>) -> Response {
+pub(super) fn by_post(asked: &Asked<'_>) -> Response {
     let text = both!("Une mutation s'envoie par POST.", "Send mutations by POST.");
     let mut response = asked.malformed(StatusCode::METHOD_NOT_ALLOWED, "query", text);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
@@ -395,8 +481,8 @@ fn by_post(asked: &Asked<'_>) -> Response {
 
 fn by_socket(asked: &Asked<'_>, op: &Op) -> Response {
     let text = both!(
-        "Un abonnement se suit par WebSocket : /graphql/ws, graphql-transport-ws.",
-        "Subscriptions go over the WebSocket: /graphql/ws, graphql-transport-ws."
+        "Un abonnement se suit par WebSocket (/graphql/ws, graphql-transport-ws) ou par événements (/graphql/stream, graphql-sse).",
+        "Subscriptions go over a WebSocket (/graphql/ws, graphql-transport-ws) or as events (/graphql/stream, graphql-sse)."
     );
     let refused = Refused::malformed(vec!["query".into()], text);
     asked.respond(op, Answer::refused(refused.into_error(asked.language())))

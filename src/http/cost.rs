@@ -85,7 +85,7 @@ fn each<K: ToString, V>(
     Ok(())
 }
 
-/// Checks what an operation costs. The document has been measured: it does not grow beyond its limits.
+/// What an operation costs. The document has been measured: it does not grow beyond its limits.
 ///
 /// # Errors
 /// Where it costs too much.
@@ -94,7 +94,7 @@ pub fn check_cost(
     operation: &OperationDefinition,
     variables: &Variables,
     limits: &Limits,
-) -> Result<(), Refused> {
+) -> Result<usize, Refused> {
     let given = operation.variable_definitions.iter().filter_map(|definition| {
         let name = &definition.node.name.node;
         let default = || definition.node.default_value.as_ref().map(|default| &default.node);
@@ -105,10 +105,11 @@ pub fn check_cost(
         given: given.map(|(name, value)| (name, (value, weight(value)))).collect(),
         fragments: RefCell::default(),
     };
-    if cost.set(&operation.selection_set.node) > limits.complexity {
+    let cost = cost.set(&operation.selection_set.node);
+    if cost > limits.complexity {
         return Err(Refused::excess(Limit::Complexity, limits));
     }
-    Ok(())
+    Ok(cost)
 }
 
 struct Cost<'d> {

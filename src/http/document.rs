@@ -78,6 +78,11 @@ impl Document {
         })
     }
 
+    /// Whether an operation asks for nothing but what the schema tells about itself.
+    pub fn is_introspection(&self, operation: &OperationDefinition) -> bool {
+        self.roots(operation).into_iter().all(|name| name.starts_with("__"))
+    }
+
     /// The names of the fields at the root of an operation, those of fragments included: each fragment
     /// is looked into once, however often it is spread.
     pub fn roots<'d>(&'d self, operation: &'d OperationDefinition) -> Vec<&'d Name> {

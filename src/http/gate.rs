@@ -62,7 +62,8 @@ impl Gate {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// The network of an address that whoever has it has all of.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
         address @ IpAddr::V4(_) => address,

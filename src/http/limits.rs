@@ -4,7 +4,8 @@
 //! body ─▶ text: scan ─▶ parse ─▶ document: measure ─▶ variables, cost ─▶ run, against the clock
 //! ```
 //! Each step looks only at what the step before let through, and costs little in proportion to what it
-//! looks at. A refusal names its [`Limit`], which is the name of its setting, and how much is allowed.
+//! looks at. A refusal names its [`Limit`], which is the name of its setting, and how much is allowed. What one may
+//! ask for in a minute is counted by the same cost ([`crate::rates`]).
 
 use ::entity::vocabulary::Language;
 use async_graphql::{ErrorExtensionValues, Pos, ServerError};
@@ -18,17 +19,19 @@ macro_rules! limits {
     (
         $($(#[$doc:meta])+ $variant:ident $setting:ident = $default:expr, up to $highest:expr, $fr:literal / $en:literal;)+
         times { $($(#[$time_doc:meta])+ $time:ident = $usual:expr;)+ }
+        rates { $($(#[$rate_doc:meta])+ $rate:ident = $pace:expr;)+ }
     ) => {
         /// Limits on requests and connections.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Limits {
             $($(#[$doc])+ pub $setting: usize,)+
             $($(#[$time_doc])+ pub $time: u64,)+
+            $($(#[$rate_doc])+ pub $rate: usize,)+
         }
 
         impl Default for Limits {
             fn default() -> Self {
-                Self { $($setting: $default,)+ $($time: $usual,)+ }
+                Self { $($setting: $default,)+ $($time: $usual,)+ $($rate: $pace,)+ }
             }
         }
 
@@ -38,6 +41,7 @@ macro_rules! limits {
         pub struct SomeLimits {
             $($(#[$doc])+ pub $setting: Option<usize>,)+
             $($(#[$time_doc])+ pub $time: Option<u64>,)+
+            $($(#[$rate_doc])+ pub $rate: Option<usize>,)+
         }
 
         impl SomeLimits {
@@ -49,13 +53,14 @@ macro_rules! limits {
                 let mut limits = Self::default();
                 $(limits.$setting = number(stringify!($setting), &get)?;)+
                 $(limits.$time = number(stringify!($time), &get)?;)+
+                $(limits.$rate = number(stringify!($rate), &get)?;)+
                 Ok(limits)
             }
         }
 
         impl Limits {
             /// The names of the settings.
-            pub const NAMES: &[&str] = &[$(stringify!($setting),)+ $(stringify!($time),)+];
+            pub const NAMES: &[&str] = &[$(stringify!($setting),)+ $(stringify!($time),)+ $(stringify!($rate),)+];
 
             /// Puts the sources together, the first ones winning, and tells for each limit which one won.
             #[must_use]
@@ -65,6 +70,7 @@ macro_rules! limits {
                 let limits = Self {
                     $($setting: pick(sources, |limits| limits.$setting, usual.$setting, &mut won),)+
                     $($time: pick(sources, |limits| limits.$time, usual.$time, &mut won),)+
+                    $($rate: pick(sources, |limits| limits.$rate, usual.$rate, &mut won),)+
                 };
                 (limits, won)
             }
@@ -72,17 +78,19 @@ macro_rules! limits {
             /// The values, in the order of their names.
             #[must_use]
             pub fn values(&self) -> Vec<u64> {
-                vec![$(self.$setting as u64,)+ $(self.$time,)+]
+                vec![$(self.$setting as u64,)+ $(self.$time,)+ $(self.$rate as u64,)+]
             }
 
             /// Looks whether the limits protect and let something through: none is nothing, and none is so
-            /// high that it would no longer keep the process from harm.
+            /// high that it would no longer keep the process from harm. Those on what one asks for in a minute
+            /// may be off.
             ///
             /// # Errors
             /// The first one that does not, with the most that it can be.
             pub fn check(&self) -> Result<(), Unfit> {
                 $(fit(stringify!($setting), self.$setting as u64, $highest as u64)?;)+
                 $(fit(stringify!($time), self.$time, LONGEST)?;)+
+                $(fit(stringify!($rate), (self.$rate as u64).max(1), FASTEST)?;)+
                 Ok(())
             }
         }
@@ -124,6 +132,8 @@ macro_rules! limits {
 
 /// The longest that anything may be waited for: a day.
 const LONGEST: u64 = 86_400;
+/// The most points in a minute that are still counted exactly.
+const FASTEST: u64 = 1_000_000_000_000;
 const KB: usize = 1024;
 const MB: usize = 1024 * KB;
 
@@ -205,8 +215,9 @@ limits! {
     Values values = 50_000, up to 2_000_000, "valeurs dans les variables" / "values in the variables";
     /// Seconds that a query or a mutation may take.
     Seconds seconds = 30, up to 3_600, "secondes" / "seconds";
-    /// Sockets of one person.
-    Sockets sockets = 64, up to 100_000, "connexions par personne" / "sockets of one person";
+    /// Sockets and streams of events of one person.
+    Sockets sockets = 64, up to 100_000,
+        "connexions et flux d'événements par personne" / "sockets and event streams of one person";
     /// Operations that run on one socket at the same time.
     SocketOperations socket_operations = 100, up to 10_000,
         "opérations simultanées par connexion" / "operations at a time on one socket";
@@ -230,8 +241,16 @@ limits! {
         unread_seconds = 30;
         /// Seconds for the first message on a socket to arrive.
         init_seconds = 10;
-        /// Seconds between signs of life on a socket.
+        /// Seconds between signs of life on a socket or a stream of events.
         ping_seconds = 30;
+    }
+    rates {
+        /// Points that one person may ask for in a minute, whatever process answers: an operation costs what
+        /// `complexity` counts. 0: no such limit.
+        person_points = 6_000_000;
+        /// Points that may be asked for in a minute from one address by those who are not signed in, and with tokens
+        /// that prove nothing. 0: no such limit.
+        address_points = 600_000;
     }
 }
 
@@ -250,6 +269,10 @@ enum Reason {
     Malformed { path: Vec<String>, text: Text },
     /// Nobody is signed in.
     Unauthenticated,
+    /// It names a document that is not published.
+    UnknownDocument,
+    /// It sends a document of its own, and its sender may not.
+    FreeForm,
 }
 
 impl Refused {
@@ -271,6 +294,18 @@ impl Refused {
         Self { reason: Reason::Unauthenticated, at: None }
     }
 
+    /// A request that names a document that nobody published.
+    #[must_use]
+    pub const fn unknown_document() -> Self {
+        Self { reason: Reason::UnknownDocument, at: None }
+    }
+
+    /// A request with a document that is in no manifest, from somebody who may not send such.
+    #[must_use]
+    pub const fn free_form() -> Self {
+        Self { reason: Reason::FreeForm, at: None }
+    }
+
     /// The same, with the place in the document.
     #[must_use]
     pub fn at(self, at: Pos) -> Self {
@@ -282,7 +317,7 @@ impl Refused {
     pub const fn limit(&self) -> Option<Limit> {
         match self.reason {
             Reason::Excess { limit, .. } => Some(limit),
-            Reason::Malformed { .. } | Reason::Unauthenticated => None,
+            Reason::Malformed { .. } | Reason::Unauthenticated | Reason::UnknownDocument | Reason::FreeForm => None,
         }
     }
 
@@ -300,6 +335,19 @@ impl Refused {
             Reason::Unauthenticated => {
                 extensions.set("code", Error::Unauthenticated.code());
                 Error::Unauthenticated.message(language)
+            }
+            // Clients know it by this very text, and send the document along the next time.
+            Reason::UnknownDocument => {
+                extensions.set("code", "PERSISTED_QUERY_NOT_FOUND");
+                "PersistedQueryNotFound".to_owned()
+            }
+            Reason::FreeForm => {
+                extensions.set("code", "QUERY_NOT_IN_SAFELIST");
+                both!(
+                    "Vous ne pouvez demander que les opérations publiées de vos applications : ce document n'en est pas une.",
+                    "You can only ask for the published operations of your applications: this document is none of them."
+                )
+                .into_language(language)
             }
             Reason::Malformed { path, text } => {
                 extensions.set("code", "BAD_USER_INPUT");

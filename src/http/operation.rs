@@ -5,17 +5,22 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Durat
 use ::entity::vocabulary::Language;
 use async_graphql::{
     Name, PathSegment, Request, Response, ServerError, Value, Variables,
-    parser::{parse_query, types::OperationType},
+    parser::{
+        parse_query,
+        types::{OperationType, Selection},
+    },
 };
 use futures_util::{FutureExt, Stream, StreamExt};
 use sea_orm::DbErr;
-use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     cost::{check_cost, check_given, check_variables},
     document::Document,
     documents::Documents,
     limits::{Limit, Limits, Refused},
+    persisted::{self, Missing},
+    price,
 };
 use crate::{
     app::App,
@@ -42,20 +47,59 @@ pub(super) struct Incoming {
     name: Option<String>,
     #[serde(default)]
     variables: Variables,
-    /// Only its form is looked at.
-    #[serde(rename = "extensions")]
-    _extensions: Option<BTreeMap<String, IgnoredAny>>,
+    extensions: Option<BTreeMap<String, serde_json::Value>>,
+    /// Names a document that is published.
+    #[serde(rename = "documentId")]
+    document_id: Option<String>,
+    /// Whether the document is published.
+    #[serde(skip)]
+    is_published: bool,
 }
 
 impl Incoming {
-    /// The same with a query and a name that came apart from it.
-    pub(super) fn of(self, query: Option<String>, name: Option<String>) -> Self {
-        Self { query, name, ..self }
+    /// The same with a query, a name and an id that came apart from it.
+    pub(super) fn of(self, query: Option<String>, name: Option<String>, document_id: Option<String>) -> Self {
+        Self { query, name, document_id, ..self }
     }
 
     /// Whether there is anything to run.
-    pub(super) const fn has_query(&self) -> bool {
-        self.query.is_some()
+    pub(super) fn has_query(&self) -> bool {
+        self.query.is_some() || self.names_document()
+    }
+
+    /// Whether it names a document by id.
+    pub(super) fn names_document(&self) -> bool {
+        self.document_id.is_some() || self.extension("persistedQuery").is_some()
+    }
+
+    /// The document that was sent.
+    pub(super) fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// The id of a document.
+    pub(super) fn document_id(&self) -> Option<&str> {
+        self.document_id.as_deref()
+    }
+
+    /// One of its extensions.
+    pub(super) fn extension(&self, name: &str) -> Option<&serde_json::Value> {
+        self.extensions.as_ref()?.get(name).filter(|extension| !extension.is_null())
+    }
+
+    /// The same with a document.
+    pub(super) fn with(self, document: &str) -> Self {
+        Self { query: Some(document.to_owned()), ..self }
+    }
+
+    /// The same with a document that is published.
+    pub(super) fn published(self, document: &str) -> Self {
+        self.with(document).marked_published()
+    }
+
+    /// The same, its document being one that is published.
+    pub(super) fn marked_published(self) -> Self {
+        Self { is_published: true, ..self }
     }
 
     /// Whether it is an operation that changes something, as far as its text can be read.
@@ -107,6 +151,12 @@ pub(super) struct Operation {
     variables: Variables,
     /// Query, mutation or subscription.
     pub(super) kind: OperationType,
+    /// What it costs, at least one.
+    pub(super) cost: usize,
+    /// Whether that is told beside the answer.
+    pub(super) tells_cost: bool,
+    /// Whether its document is published.
+    is_published: bool,
 }
 
 impl Operation {
@@ -121,7 +171,8 @@ impl Operation {
         incoming: Incoming,
     ) -> Result<Self, Refused> {
         let limits = &app.settings.limits;
-        let Incoming { query, name, variables, _extensions } = incoming;
+        let tells_cost = incoming.extension("cost") == Some(&true.into());
+        let Incoming { query, name, variables, is_published, extensions: _, document_id: _ } = incoming;
         // Some clients send an empty one where there is none.
         let name = name.filter(|name| !name.is_empty());
         let text = query.ok_or_else(|| {
@@ -130,7 +181,7 @@ impl Operation {
                 both!("Il manque «query» : le document GraphQL.", "«query» is missing: the GraphQL document."),
             )
         })?;
-        let document = documents.read(&text, limits, caller.is_some())?;
+        let document = documents.read(&text, limits, caller.is_some() || is_published)?;
         let operation = document.operation(name.as_deref())?;
         let mut variables = variables;
         // What nobody declared nobody reads: it is not even kept.
@@ -140,10 +191,28 @@ impl Operation {
         if caller.is_none() && !is_public(app, &document, operation) {
             return Err(Refused::unauthenticated());
         }
+        if !is_published && !persisted::is_free(app, caller) && !document.is_introspection(operation) {
+            return Err(Refused::free_form());
+        }
         check_given(operation, &variables)?;
-        check_cost(&document.parsed, operation, &variables, limits)?;
+        let cost = check_cost(&document.parsed, operation, &variables, limits)?.max(1);
         let kind = operation.ty;
-        Ok(Self { document, name, variables, kind })
+        Ok(Self { document, name, variables, kind, cost, tells_cost, is_published })
+    }
+
+    /// Goes on from where a client says that it was, if it says with a variable where a subscription begins.
+    pub(super) fn resume(&mut self, cursor: &str) {
+        let Ok(operation) = self.document.operation(self.name.as_deref()) else { return };
+        let after = operation.selection_set.node.items.iter().find_map(|selection| match &selection.node {
+            Selection::Field(field) => match &field.node.get_argument("after")?.node {
+                async_graphql_value::Value::Variable(name) => Some(name.clone()),
+                _ => None,
+            },
+            Selection::InlineFragment(_) | Selection::FragmentSpread(_) => None,
+        });
+        if let Some(after) = after.filter(|_| self.kind == OperationType::Subscription) {
+            self.variables.insert(after, Value::String(cursor.to_owned()));
+        }
     }
 
     fn request(&self) -> Request {
@@ -216,6 +285,47 @@ impl Answer {
         }
     }
 
+    /// The same with its cost beside it.
+    fn with_cost(mut self, cost: Value) -> Self {
+        if let Value::Object(data) = &mut self.response.data {
+            for value in data.values_mut() {
+                // Finished JSON stands for itself only where nothing is beside it.
+                if let Value::Binary(json) = value {
+                    *value = serde_json::from_slice(json).unwrap_or_default();
+                }
+            }
+        }
+        self.response.extensions.insert("cost".into(), cost);
+        self
+    }
+
+    /// As it is told where it is an event among others.
+    pub(super) fn to_json(&self) -> String {
+        match self.finished() {
+            Some((key, json)) => format!(r#"{{"data":{{"{key}":{json}}}}}"#),
+            None => serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+
+    /// The cursor of an event, where it was asked for: from there one can go on.
+    pub(super) fn cursor(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct At {
+            cursor: Option<String>,
+        }
+        match &self.response.data {
+            Value::Object(data) => match data.first()?.1 {
+                Value::Binary(json) => serde_json::from_slice::<At>(json).ok()?.cursor,
+                Value::Object(event) => match event.get("cursor")? {
+                    Value::String(cursor) => Some(cursor.clone()),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What is said instead of an answer that is too large to be sent. What was written stays, which is said; what
     /// that was stood in the answer, and is found again by the key.
     pub(super) fn too_large(wrote: bool, limits: &Limits, language: Language) -> Self {
@@ -271,11 +381,15 @@ pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
         Err(_elapsed) if op.meter.is_committing() => tokio::time::timeout(LAST_COMMIT, work).await,
         done => done,
     };
-    match done {
+    let mut answer = match done {
         Ok(Ok(response)) => told(op, operation.arranged(response)),
         Ok(Err(_panic)) => Answer::broken(op),
         Err(_elapsed) => too_long(op),
+    };
+    if operation.tells_cost {
+        answer.response.extensions.insert("cost".into(), price::told(op, operation.cost));
     }
+    answer
 }
 
 /// What is said of an operation that took too long: where it may have written, that this is not known.
@@ -306,10 +420,18 @@ pub(super) fn follow(
     let request = graphql::request(operation.request(), op).data(live);
     let (op, operation) = (op.clone(), operation.clone());
     let events = AssertUnwindSafe(schema(&op).execute_stream(request)).catch_unwind();
-    events.map(move |event| match event {
-        Ok(response) if response.errors.is_empty() => told(&op, response),
-        Ok(response) => told(&op, operation.arranged(response)),
-        Err(_panic) => Answer::broken(&op),
+    let mut tells_cost = operation.tells_cost;
+    events.map(move |event| {
+        let answer = match event {
+            Ok(response) if response.errors.is_empty() => told(&op, response),
+            Ok(response) => told(&op, operation.arranged(response)),
+            Err(_panic) => Answer::broken(&op),
+        };
+        // It is paid for once, and told beside the first event.
+        match std::mem::take(&mut tells_cost) {
+            true => answer.with_cost(price::told(&op, operation.cost)),
+            false => answer,
+        }
     })
 }
 
@@ -318,6 +440,9 @@ pub(super) fn follow(
 /// # Errors
 /// The answer to what is not.
 pub(super) fn revalidate(op: &Arc<Op>, operation: &Operation) -> Result<(), Answer> {
+    if !operation.is_published && !persisted::is_free(&op.app, op.caller.as_deref()) {
+        return Err(Answer::refused(Refused::free_form().into_error(op.language)));
+    }
     // Run as a query, a subscription is validated and goes no further.
     let done = schema(op).execute(graphql::request(operation.request(), op)).now_or_never();
     let refused = done.filter(|response| response.errors.iter().any(|error| !error.locations.is_empty()));
@@ -361,6 +486,23 @@ fn is_about_the_request(error: &ServerError) -> bool {
     let of_a_scalar = ["Failed to parse \"", "Expected input type \""];
     error.source.is_none()
         && (error.path.is_empty() || of_a_scalar.iter().any(|start| error.message.starts_with(start)))
+}
+
+/// What a request asks for by id, put into it.
+///
+/// # Errors
+/// What is said where there is no such document.
+pub(super) async fn resolved(
+    app: &App,
+    caller: Option<&Caller>,
+    language: Language,
+    request_id: &str,
+    incoming: Incoming,
+) -> Result<Incoming, ServerError> {
+    persisted::resolve(app, caller, incoming).await.map_err(|missing| match missing {
+        Missing::Refused(refused) => refused.into_error(language),
+        Missing::Failed(error) => plain(error, language, request_id),
+    })
 }
 
 /// What is said of a limit that only a transport knows.

@@ -18,7 +18,7 @@ use std::{
 };
 
 use ::entity::vocabulary::Language;
-use async_graphql::parser::types::OperationType;
+use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
     extract::{
         Extension, State,
@@ -30,10 +30,10 @@ use axum::{
 use futures_util::{
     FutureExt, SinkExt, Stream, StreamExt,
     future::{AbortHandle, BoxFuture, abortable},
-    stream::{self, BoxStream, FuturesUnordered},
+    stream::FuturesUnordered,
 };
 use serde_json::{Map, Value, json};
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::time::timeout;
 
 use self::{
     message::{Close, PROTOCOL, Said, find},
@@ -43,14 +43,18 @@ use super::{
     Life, Peer, Server, address, bearer_token,
     gate::{Full, Ticket},
     limits::Limit,
-    operation::{Answer, Incoming, Operation, beyond, follow, plain, revalidate, run},
-    request_id, spoken,
+    operation::{Answer, Incoming, Operation, beyond, plain, resolved, revalidate},
+    origin,
+    persisted::is_looked_up,
+    price, request_id,
+    running::{self, Events, What, next_event},
+    session::{LAST_WORDS, RETRY, Session},
+    spoken,
 };
 use crate::{
     authz::Caller,
     error::{Error, Result},
     i18n, identity,
-    live::{Connections, LiveCaller, Seat, may_do_the_same},
     op::Op,
 };
 
@@ -61,12 +65,8 @@ mod outgoing;
 const BUFFER: usize = 1024;
 /// Events of one subscription that may wait to be sent before the next one is asked for.
 const MOST_WAITING: usize = 8;
-/// How long running queries and mutations may take when the server ends.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long the other end may take to close too.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Pause before a database that did not answer is asked again.
-const RETRY: Duration = Duration::from_secs(1);
 /// Renewals that may wait for the one that is looked at.
 const MOST_RENEWALS: usize = 16;
 /// How long a socket may go on under a token that has expired while the database cannot say whether the
@@ -89,8 +89,8 @@ pub(super) async fn open(
             return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "a WebSocket\n").into_response();
         }
     };
-    if !is_of_this_host(&headers) {
-        return (StatusCode::FORBIDDEN, "a page of another origin\n").into_response();
+    if !origin::is_welcome(&headers, &server.app.settings.cors_origins) {
+        return origin::turned_away();
     }
     if server.life.is_ending() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response();
@@ -138,14 +138,6 @@ async fn close(mut socket: WebSocket, close: &Close) {
     let _gone_or_late = timeout(FAREWELL, farewell).await;
 }
 
-/// A page of another site must not speak for whoever looks at it (K-11).
-fn is_of_this_host(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let origin = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
-    origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
-}
-
 /// What the request for the socket said.
 struct Asked {
     language: Option<Language>,
@@ -171,15 +163,6 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.sockets.send_modify(|open| *open -= 1);
     }
-}
-
-/// Who speaks, once that is proven.
-struct Session {
-    caller: Arc<Caller>,
-    token: Arc<str>,
-    language: Language,
-    rights: watch::Sender<Option<Arc<Caller>>>,
-    seat: Seat,
 }
 
 /// What a token is looked at for.
@@ -215,24 +198,18 @@ struct Following {
     paused: Option<Events>,
 }
 
-type Events = BoxStream<'static, Answer>;
-
 /// What an operation came to.
 struct Step {
     id: Arc<str>,
     serial: u64,
-    what: What,
+    what: Came,
 }
 
-enum What {
-    /// A query or a mutation is done.
-    Answered(Result<Answer>),
-    /// A subscription has an event, and more to come.
-    Event(Answer, Events),
-    /// A subscription is over.
-    Ended,
-    /// A subscription is over because it failed.
-    Failed(Answer),
+enum Came {
+    /// The document that it names was looked for.
+    Found(std::result::Result<Incoming, ServerError>),
+    /// It runs.
+    To(What),
 }
 
 /// How a conversation ends.
@@ -568,14 +545,12 @@ impl Conversation {
     }
 
     fn begin(&mut self, caller: Arc<Caller>, token: Arc<str>, language: Option<Language>) -> Option<End> {
-        let app = &self.server.app;
-        let Some(seat) = Connections::enter(app, &caller, app.settings.limits.sockets) else {
-            return Some(Close::forbidden("Forbidden: too many sockets of one person (sockets)").into());
-        };
         let language = language.or(self.asked.language).unwrap_or(caller.person.language);
         self.expire(&caller);
-        let rights = watch::Sender::new(Some(caller.clone()));
-        self.session = Some(Session { caller, token, language, rights, seat });
+        let Some(session) = Session::begin(&self.server.app, caller, token, language) else {
+            return Some(Close::forbidden("Forbidden: too many sockets of one person (sockets)").into());
+        };
+        self.session = Some(session);
         self.asked.waiting = None;
         self.outgoing.push(None, message::ack());
         // What changed before the seat was taken was announced to nobody here.
@@ -588,8 +563,7 @@ impl Conversation {
         if session.caller.person.id != caller.person.id {
             return Some(Close::forbidden("Forbidden: the token of somebody else").into());
         }
-        session.token = token;
-        session.seat.change(caller.session);
+        session.renew(token, caller.session);
         let until = caller.until.to_rfc3339();
         self.apply(caller);
         self.outgoing.push(None, message::pong(Some(json!({ "expiresAt": until }))));
@@ -599,23 +573,11 @@ impl Conversation {
     /// Goes on with what the caller may do now.
     fn apply(&mut self, caller: Arc<Caller>) {
         self.expire(&caller);
-        let Some(session) = &self.session else { return };
-        if may_do_the_same(&session.caller, &caller) {
-            if session.caller.until == caller.until && session.caller.session == caller.session {
-                return;
-            }
-            session.rights.send_if_modified(|current| {
-                *current = Some(caller.clone());
-                false
-            });
-        } else {
+        if self.session.as_ref().is_some_and(|session| session.would_change(&caller)) {
             self.end_invalid(&caller);
-            if let Some(session) = &self.session {
-                session.rights.send_replace(Some(caller.clone()));
-            }
         }
         if let Some(session) = &mut self.session {
-            session.caller = caller;
+            session.take_on(caller);
         }
     }
 
@@ -674,55 +636,69 @@ impl Conversation {
             self.outgoing.push(None, message::error(&id, &answer.response.errors));
             return None;
         }
-        let Server { app, documents, .. } = &*self.server;
-        match Operation::admit(app, documents, Some(&session.caller), incoming) {
-            Ok(operation) => self.start(id, operation),
-            Err(refused) => {
-                let error = refused.into_error(session.language);
-                self.outgoing.push(None, message::error(&id, &[error]));
-            }
+        if is_looked_up(&self.server.app, Some(&session.caller), &incoming) {
+            self.look_up(id, incoming);
+        } else {
+            self.admit(id, incoming);
         }
         None
+    }
+
+    /// Looks for the document of an operation.
+    fn look_up(&mut self, id: Arc<str>, incoming: Incoming) {
+        let Some(session) = &self.session else { return };
+        self.serial += 1;
+        let (serial, name) = (self.serial, self.name(self.serial));
+        let (app, caller, language) = (self.server.app.clone(), session.caller.clone(), session.language);
+        let found = async move { Came::Found(resolved(&app, Some(&caller), language, &name, incoming).await) };
+        let abort = self.work(id.clone(), serial, Box::pin(found));
+        self.operations.insert(id, Running { serial, abort, following: None });
+    }
+
+    fn admit(&mut self, id: Arc<str>, incoming: Incoming) {
+        let Some(session) = &self.session else { return };
+        let (Server { app, documents, .. }, caller) = (&*self.server, &session.caller);
+        let payer = price::payer(Some(caller), self.asked.address);
+        let admitted = match app.rates.check(payer) {
+            Ok(()) => Operation::admit(app, documents, Some(caller), incoming).map_err(|refused| {
+                app.rates.fine(payer);
+                refused.into_error(session.language)
+            }),
+            Err(spent) => Err(plain(Error::RateLimited(spent), session.language, &self.asked.request_id)),
+        };
+        match admitted {
+            Ok(operation) => self.start(id, operation),
+            Err(error) => self.outgoing.push(None, message::error(&id, &[error])),
+        }
     }
 
     fn start(&mut self, id: Arc<str>, operation: Operation) {
         let Some(session) = &self.session else { return };
         self.serial += 1;
         let serial = self.serial;
-        let (app, token, operation) = (self.server.app.clone(), session.token.clone(), Arc::new(operation));
-        // The rights are those of this moment, not those of the last time they were looked at.
-        let (fresh, language, address) = (self.name(serial), session.language, self.asked.address);
-        let op = async move {
-            let caller = identity::authenticate(&app, &token).await?;
-            let mut op = Op::new(app, Some(caller), language, fresh);
-            op.address = address;
-            Ok::<_, Error>(Arc::new(op))
-        };
+        let (operation, name) = (Arc::new(operation), self.name(serial));
         let following = (operation.kind == OperationType::Subscription).then(|| Following {
             operation: operation.clone(),
             begun: false,
             waiting: 0,
             paused: None,
         });
-        let work: BoxFuture<'static, What> = if following.is_some() {
-            let live =
-                LiveCaller::new(self.server.app.clone(), session.rights.subscribe(), language, &self.name(serial));
-            Box::pin(async move {
-                // What it takes to look at a token is not kept while events are waited for.
-                match Box::pin(op).await {
-                    Ok(op) => next_event(follow(&op, live, &operation).boxed()).await,
-                    Err(error) => What::Answered(Err(error)),
-                }
-            })
-        } else {
-            let task = Task(tokio::spawn(async move { Ok(run(&op.await?, &operation).await) }));
-            Box::pin(task.done().map(What::Answered))
+        // The rights are those of this moment, not those of the last time they were looked at.
+        let (op, cost) = (session.op(&self.server.app, name.clone(), self.asked.address), operation.cost);
+        let op = async move {
+            let op = op.await?;
+            price::charge(&op, cost).await?;
+            Ok(op)
         };
-        let abort = self.work(id.clone(), serial, work);
+        let work = match following.is_some() {
+            true => running::following(op, session.live(&self.server.app, &name), operation),
+            false => running::running(op, operation),
+        };
+        let abort = self.work(id.clone(), serial, Box::pin(work.map(Came::To)));
         self.operations.insert(id, Running { serial, abort, following });
     }
 
-    fn work(&mut self, id: Arc<str>, serial: u64, work: BoxFuture<'static, What>) -> AbortHandle {
+    fn work(&mut self, id: Arc<str>, serial: u64, work: BoxFuture<'static, Came>) -> AbortHandle {
         let (work, abort) = abortable(work);
         self.running.push(Box::pin(work.map(move |what| Some(Step { id, serial, what: what.ok()? }))));
         abort
@@ -730,7 +706,26 @@ impl Conversation {
 
     fn step(&mut self, step: Step) -> Option<End> {
         let Step { id, serial, what } = step;
-        let running = self.operations.get_mut(&id).filter(|running| running.serial == serial)?;
+        self.operations.get(&id).filter(|running| running.serial == serial)?;
+        match what {
+            Came::To(what) => self.came(id, serial, what),
+            Came::Found(found) => {
+                self.operations.remove(&id);
+                match found {
+                    Ok(incoming) => self.admit(id, incoming),
+                    Err(error) => {
+                        let caller = self.session.as_ref().map(|session| &*session.caller);
+                        self.server.app.rates.fine(price::payer(caller, self.asked.address));
+                        self.outgoing.push(None, message::error(&id, &[error]));
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    fn came(&mut self, id: Arc<str>, serial: u64, what: What) -> Option<End> {
+        let running = self.operations.get_mut(&id)?;
         match what {
             What::Event(answer, _) | What::Failed(answer) | What::Answered(Ok(answer)) if answer.is_broken => {
                 return Some(Close::internal().into());
@@ -818,7 +813,7 @@ impl Conversation {
             }
         }
         for (id, serial, events) in ready {
-            let abort = self.work(id.clone(), serial, Box::pin(next_event(events)));
+            let abort = self.work(id.clone(), serial, Box::pin(next_event(events).map(Came::To)));
             if let Some(running) = self.operations.get_mut(&id) {
                 running.abort = abort;
             }
@@ -913,35 +908,7 @@ async fn finished(proof: &mut Option<BoxFuture<'static, Proven>>) -> Proven {
 
 async fn called(session: Option<&Session>) {
     match session {
-        Some(session) => session.seat.called().await,
+        Some(session) => session.called().await,
         None => std::future::pending().await,
-    }
-}
-
-async fn next_event(mut events: Events) -> What {
-    let Some(answer) = events.next().await else { return What::Ended };
-    if !answer.failed() {
-        return What::Event(answer, events);
-    }
-    // An error that ends the stream is told as one; behind any other, it goes on.
-    match events.next().now_or_never() {
-        Some(None) => What::Failed(answer),
-        Some(Some(another)) => What::Event(answer, stream::once(async { another }).chain(events).boxed()),
-        None => What::Event(answer, events),
-    }
-}
-
-/// A query or a mutation in a task of its own, which ends when nobody waits for it any more.
-struct Task(JoinHandle<Result<Answer>>);
-
-impl Task {
-    async fn done(mut self) -> Result<Answer> {
-        (&mut self.0).await.map_err(|error| Error::Internal(error.into()))?
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -101,7 +101,17 @@ impl Site {
 
     /// One more server on the same database.
     pub async fn another(&self) -> Self {
-        Self::on(self.db.clone(), self.data.clone(), |_| {}).await
+        self.another_with(|_| {}).await
+    }
+
+    /// One more server on the same database, with settings of its own.
+    pub async fn another_with(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::on(self.db.clone(), self.data.clone(), change).await
+    }
+
+    /// Where its files are.
+    pub fn data(&self) -> &Path {
+        self.data.path()
     }
 
     async fn on(db: Arc<TestDb>, data: Arc<TempDir>, change: impl FnOnce(&mut Settings)) -> Self {
@@ -154,7 +164,7 @@ impl Site {
         Answer::of(self.request(Method::GET, path)).await
     }
 
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.address)).header(header::ACCEPT_LANGUAGE, "en")
     }
 
@@ -173,7 +183,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    async fn of(request: reqwest::RequestBuilder) -> Self {
+    pub async fn of(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("a text");

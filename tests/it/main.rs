@@ -17,12 +17,15 @@ mod house;
 mod http;
 mod identity;
 mod lists;
+mod manifests;
 mod network;
 mod opportunities;
 mod orders;
 mod postgres;
 mod process;
+mod rates;
 mod socket;
+mod stream;
 mod talk;
 mod walk;
 mod work_queue;
@@ -53,10 +56,13 @@ fn main() -> ExitCode {
         http::trials(),
         identity::trials(),
         lists::trials(),
+        manifests::trials(),
         opportunities::trials(),
         orders::trials(),
         process::trials(),
+        rates::trials(),
         socket::trials(),
+        stream::trials(),
         walk::trials(),
         work_queue::trials(),
     ];

@@ -72,7 +72,7 @@ const FOLLOW_PLACES: &str = "subscription { workQueueChanged { change item { del
 const ME: &str = "{ viewer { user { code } } }";
 
 /// Something leaves the queue of sales promotion.
-async fn happen(site: &Site, item: i64) {
+pub async fn happen(site: &Site, item: i64) {
     let op = Op::new(site.app.clone(), None, Language::En, "test".into());
     let before = Audience {
         kind: WorkKind::Proof,
@@ -122,7 +122,7 @@ async fn change_policy(site: &Site, change: impl AsyncFnOnce(&sea_orm::DatabaseC
     site.app.outbox.wake();
 }
 
-async fn withdraw(site: &Site, role: &str, permission: &str) {
+pub async fn withdraw(site: &Site, role: &str, permission: &str) {
     change_policy(site, async |db| {
         let gone = policy_line::Entity::delete_many()
             .filter(policy_line::Column::Subject.eq(role))
@@ -132,7 +132,7 @@ async fn withdraw(site: &Site, role: &str, permission: &str) {
     .await;
 }
 
-async fn grant(site: &Site, role: &str, permission: &str) {
+pub async fn grant(site: &Site, role: &str, permission: &str) {
     change_policy(site, async |db| {
         let line = policy_line::ActiveModel {
             kind: Set("p".into()),

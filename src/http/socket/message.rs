@@ -86,11 +86,11 @@ impl Said {
             "subscribe" => {
                 let id = operation(id)?;
                 let payload = payload.filter(Value::is_object).unwrap_or_default();
-                if !payload.get("query").is_some_and(Value::is_string) {
-                    return Err(Close::malformed("Invalid message: subscribe needs a payload with a query"));
-                }
                 let incoming = Incoming::deserialize(payload)
                     .map_err(|error| Close::malformed(format!("Invalid message: payload: {error}")))?;
+                if !incoming.has_query() {
+                    return Err(Close::malformed("Invalid message: subscribe needs a payload with a query"));
+                }
                 Ok(Self::Subscribe { id, incoming })
             }
             "complete" => Ok(Self::Complete { id: operation(id)? }),
@@ -143,9 +143,8 @@ pub(super) fn pong(payload: Option<Value>) -> Message {
 }
 
 pub(super) fn next(id: &str, answer: &Answer) -> Message {
-    let Some((key, json)) = answer.finished() else { return tell("next", Some(id), Some(answer)) };
-    let id = serde_json::to_string(id).unwrap_or_default();
-    Message::Text(format!(r#"{{"id":{id},"type":"next","payload":{{"data":{{"{key}":{json}}}}}}}"#).into())
+    let (id, payload) = (serde_json::to_string(id).unwrap_or_default(), answer.to_json());
+    Message::Text(format!(r#"{{"id":{id},"type":"next","payload":{payload}}}"#).into())
 }
 
 pub(super) fn error(id: &str, errors: &[ServerError]) -> Message {
