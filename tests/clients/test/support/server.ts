@@ -1,12 +1,12 @@
 // The server that is tried: the one that `run` started, and others of the same binary for what would disturb it.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Session } from '../../src/session';
-import { soon } from './patience';
+import { PATIENCE, soon } from './patience';
 
 function setting(name: string): string {
   const value = process.env[name];
@@ -85,6 +85,12 @@ export class Server {
     const ended = new Promise((resolve) => ending.once('exit', resolve));
     ending.kill(signal);
     await soon(ended, 'a server that ends');
+  }
+
+  /** Runs another command of the server on the same data; what it said. */
+  command(...words: string[]): string {
+    const environment = { ...process.env, ...this.environment, SESAME_DATA: this.#data };
+    return execFileSync(setting('SESAME_BIN'), words, { env: environment, encoding: 'utf8', timeout: PATIENCE });
   }
 
   /** Ends it for good. */
