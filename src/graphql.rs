@@ -28,6 +28,7 @@ use crate::{authz::PermissionSet, http::limits::Limits, loaders};
 pub struct Query(
     node::NodeQuery,
     crate::administration::AdministrationQuery,
+    crate::audit::AuditQuery,
     crate::budgets::BudgetsQuery,
     crate::crm::CrmQuery,
     crate::forecast::ForecastQuery,

@@ -67,6 +67,10 @@ permissions! {
     ReadPolicy = "readPolicy",
     /// Change the policy.
     ChangePolicy = "changePolicy",
+    /// Read the audit log.
+    AuditLog = "auditLog",
+    /// See what another person sees.
+    AsUser = "asUser",
     /// See the network: regions, delegations and the people in them.
     ReadNetwork = "readNetwork",
     /// See what waits for one.

@@ -11,6 +11,7 @@ use super::{
     payload::{Told, op},
 };
 use crate::{
+    audit::{self, AuditEntry, EntryId},
     budgets::{
         self,
         types::{Envelope, GoodwillGesture},
@@ -65,6 +66,8 @@ pub enum Node {
     WorkItem(WorkItem),
     /// A deputy's mandate.
     Deputy(Deputy),
+    /// An entry of the audit log.
+    AuditEntry(AuditEntry),
 }
 
 /// Look-ups by global id.
@@ -97,7 +100,11 @@ impl NodeQuery {
     }
 }
 
-async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Option<Node>> {
+/// What a global id stands for; nothing where the caller may not read it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Option<Node>> {
     let Some((name, key)) = id::parse(id) else { return Ok(None) };
     // Everybody signed in sees people; every other kind asks its context.
     Ok(match name.as_str() {
@@ -118,6 +125,7 @@ async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<Optio
             budgets::readable_gesture(op, loaders, GoodwillId(key)).await?.map(|row| GoodwillGesture(row).into())
         }
         QuotaId::TYPE => forecast::readable(op, loaders, QuotaId(key)).await?.map(|row| Quota(row).into()),
+        EntryId::TYPE => audit::readable(op, loaders, EntryId::from_raw(key)).await?.map(Node::from),
         ArticleId::TYPE => catalog::readable(op, loaders, ArticleId(key)).await?.map(|row| Article(row).into()),
         _ => None,
     })
