@@ -92,6 +92,9 @@ pub(super) async fn open(
     if !is_of_this_host(&headers) {
         return (StatusCode::FORBIDDEN, "a page of another origin\n").into_response();
     }
+    if super::as_user::is_asked_for(&headers) {
+        return (StatusCode::BAD_REQUEST, "a socket is one's own: see with another's eyes over HTTP\n").into_response();
+    }
     if server.life.is_ending() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response();
     }
