@@ -33,6 +33,8 @@ pub mod demo;
 pub mod error;
 pub mod files;
 pub mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graphql;
 pub mod http;
 pub mod i18n;

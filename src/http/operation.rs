@@ -7,11 +7,12 @@ use async_graphql::{
     Name, PathSegment, Request, Response, ServerError, Value, Variables,
     parser::{parse_query, types::OperationType},
 };
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
 
 use super::{
+    as_user,
     cost::{check_cost, check_given, check_variables},
     document::Document,
     documents::Documents,
@@ -146,6 +147,16 @@ impl Operation {
         Ok(Self { document, name, variables, kind })
     }
 
+    /// Its name, where it has one, and the fields at its root.
+    pub(super) fn outline(&self) -> (Option<String>, Vec<String>) {
+        let Ok(asked) = self.document.operation(self.name.as_deref()) else { return (None, Vec::new()) };
+        let mut fields: Vec<String> = self.document.roots(asked).into_iter().map(ToString::to_string).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        let only = || self.document.parsed.operations.iter().find_map(|(name, _)| name.map(ToString::to_string));
+        (self.name.clone().or_else(only), fields)
+    }
+
     fn request(&self) -> Request {
         let mut request = Request::new(String::new()).variables(self.variables.clone());
         request.operation_name.clone_from(&self.name);
@@ -161,6 +172,17 @@ impl Operation {
         }
         response
     }
+}
+
+/// A body, as [`Operation::admit`] looks at it but for what it asks a server: who may ask at all.
+pub(super) fn consider(body: &[u8], limits: &Limits) -> Result<(), Refused> {
+    let Incoming { query, name, variables, _extensions } = Incoming::from_json(body, limits)?;
+    let document = Document::read(&query.unwrap_or_default(), limits)?;
+    let operation = document.operation(name.as_deref().filter(|name| !name.is_empty()))?;
+    check_variables(&variables, limits)?;
+    check_given(operation, &variables)?;
+    let _roots = document.roots(operation);
+    check_cost(&document.parsed, operation, &variables, limits)
 }
 
 /// Without a token only what nobody needs one for exists, and the schema's word on that.
@@ -260,6 +282,9 @@ fn schema(op: &Op) -> Schema {
 
 /// Runs a query or a mutation against the schema of its caller, within the time that it may take.
 pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
+    if let Err(answer) = as_user::witness(op, operation).await {
+        return answer;
+    }
     let limits = &op.app.settings.limits;
     let schema = schema(op);
     let work = schema.execute(graphql::request(operation.request(), op));
@@ -304,13 +329,17 @@ pub(super) fn follow(
     operation: &Arc<Operation>,
 ) -> impl Stream<Item = Answer> + Send + use<> {
     let request = graphql::request(operation.request(), op).data(live);
+    if let Err(refused) = as_user::only_reads(op, operation) {
+        return stream::once(std::future::ready(refused)).left_stream();
+    }
     let (op, operation) = (op.clone(), operation.clone());
     let events = AssertUnwindSafe(schema(&op).execute_stream(request)).catch_unwind();
-    events.map(move |event| match event {
+    let answers = events.map(move |event| match event {
         Ok(response) if response.errors.is_empty() => told(&op, response),
         Ok(response) => told(&op, operation.arranged(response)),
         Err(_panic) => Answer::broken(&op),
-    })
+    });
+    answers.right_stream()
 }
 
 /// Whether a subscription is still valid for what its caller may do now.
