@@ -1,16 +1,20 @@
 //! The one integration binary: see [`harness`] for how its trials are listed and run.
 
 mod app;
+mod as_of;
+mod as_user;
 mod audit;
 mod authz_matrix;
 mod budgets;
 mod crm;
 mod demo;
+mod every_field;
 mod excessive;
 mod faults;
 mod feeds;
 mod files;
 mod forecast;
+mod fuzzing;
 mod gaps;
 mod harness;
 mod house;
@@ -22,6 +26,7 @@ mod opportunities;
 mod orders;
 mod postgres;
 mod process;
+mod schema_walk;
 mod socket;
 mod talk;
 mod walk;
@@ -39,15 +44,19 @@ fn main() -> ExitCode {
     }
     let all = [
         trials(),
+        as_of::trials(),
+        as_user::trials(),
         audit::trials(),
         authz_matrix::trials(),
         budgets::trials(),
         crm::trials(),
         demo::trials(),
+        every_field::trials(),
         faults::trials(),
         feeds::trials(),
         files::trials(),
         forecast::trials(),
+        fuzzing::trials(),
         gaps::trials(),
         house::trials(),
         http::trials(),
