@@ -8,6 +8,10 @@
 //! ```
 //! Seals are given behind the commits, by one sealer at a time on however many processes, so that no
 //! writer waits for another; the last moments are not sealed yet. [`verify`] reads the whole chain again.
+//!
+//! The same events are the audit log in the schema (`auditLog`), and [`changes`] tells what they changed in one
+//! form. Each entry carries the text under its seal, so that whoever keeps an old seal can verify the chain without
+//! trusting this server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,6 +29,15 @@ use crate::{
     db::{Conn, Database},
     error::Result,
 };
+
+pub mod changes;
+mod lookups;
+mod query;
+mod types;
+
+pub use lookups::readable;
+pub use query::{AuditFilter, AuditQuery};
+pub use types::{AuditEntry, EntryId};
 
 /// Events to one pass of the sealer.
 const BATCH: u64 = 200;
@@ -47,6 +60,14 @@ pub const FIRST: &str = "";
 /// # Errors
 /// When the event cannot be written as JSON, which is a defect.
 pub fn seal(previous: &str, event: &event::Model) -> serde_json::Result<String> {
+    Ok(crate::hex(&Sha256::digest(sealed_text(previous, event)?)))
+}
+
+/// What the seal of an event is the hash of: the seal before it, and everything that the event says.
+///
+/// # Errors
+/// When the event cannot be written as JSON, which is a defect.
+pub fn sealed_text(previous: &str, event: &event::Model) -> serde_json::Result<String> {
     let event::Model {
         id,
         position,
@@ -70,8 +91,7 @@ pub fn seal(previous: &str, event: &event::Model) -> serde_json::Result<String> 
     let acted =
         (id.0, position, at.timestamp_micros(), kind, actor_id.map(|p| p.0), on_behalf_of_id.map(|p| p.0), roles);
     let happened = (subject_type, subject_id, from_status, to_status, reason, changes, queue, envelopes);
-    let text = serde_json::to_string(&(previous, acted, happened, policy_version, request_id))?;
-    Ok(crate::hex(&Sha256::digest(text)))
+    serde_json::to_string(&(previous, acted, happened, policy_version, request_id))
 }
 
 /// Seals what is committed, now and as long as the task lives.
@@ -180,12 +200,33 @@ pub struct Break {
     pub expected: String,
 }
 
+/// A part of the chain that was read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The position of its last event; the one before its first where it has none.
+    pub to: i64,
+    /// How many events it has.
+    pub events: u64,
+    /// The seal of its last event, as it is stored.
+    pub seal: String,
+    /// Where it breaks, if it does: then nothing behind that was read.
+    pub broken: Option<Break>,
+}
+
 /// Reads the whole chain; where it breaks, if it does. Events behind the last seal are not sealed yet.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn verify(conn: &Conn) -> Result<Option<Break>> {
-    let (mut position, mut previous) = (0, FIRST.to_owned());
+    let last = last_sealed(conn).await?;
+    Ok(verify_between(conn, 1, last).await?.broken)
+}
+
+/// The position of the last event that is sealed; 0 before the first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn last_sealed(conn: &Conn) -> Result<i64, DbErr> {
     let last: Option<Option<i64>> = event::Entity::find()
         .filter(event::Column::Seal.is_not_null())
         .select_only()
@@ -193,11 +234,20 @@ pub async fn verify(conn: &Conn) -> Result<Option<Break>> {
         .into_tuple()
         .one(conn)
         .await?;
-    let last = last.flatten().unwrap_or_default();
-    while position < last {
+    Ok(last.flatten().unwrap_or_default())
+}
+
+/// Reads the chain from one position to another again, both included; the seal before it is taken as it is stored.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn verify_between(conn: &Conn, from: i64, to: i64) -> Result<Checked> {
+    let before = from.max(1) - 1;
+    let mut checked = Checked { to: before, events: 0, seal: seal_at(conn, before).await?, broken: None };
+    while checked.to < to && checked.broken.is_none() {
         let page = event::Entity::find()
-            .filter(event::Column::Position.gt(position))
-            .filter(event::Column::Position.lte(last))
+            .filter(event::Column::Position.gt(checked.to))
+            .filter(event::Column::Position.lte(to))
             .order_by_asc(event::Column::Position)
             .limit(PAGE)
             .all(conn)
@@ -206,14 +256,27 @@ pub async fn verify(conn: &Conn) -> Result<Option<Break>> {
             break;
         }
         for event in page {
-            previous = seal(&previous, &event).map_err(|e| crate::error::Error::Internal(e.into()))?;
-            position = event.position.unwrap_or(last);
-            if event.seal.as_ref() != Some(&previous) {
-                return Ok(Some(Break { position, found: event.seal, expected: previous }));
+            if !checked.goes_on(event)? {
+                break;
             }
         }
     }
-    Ok(None)
+    Ok(checked)
+}
+
+impl Checked {
+    /// Looks at the next event; whether the chain holds there.
+    fn goes_on(&mut self, event: event::Model) -> Result<bool> {
+        let expected = seal(&self.seal, &event).map_err(|e| crate::error::Error::Internal(e.into()))?;
+        let position = event.position.unwrap_or(self.to + 1);
+        if event.seal.as_ref() != Some(&expected) {
+            self.broken = Some(Break { position, found: event.seal, expected });
+            return Ok(false);
+        }
+        (self.to, self.seal) = (position, expected);
+        self.events += 1;
+        Ok(true)
+    }
 }
 
 #[cfg(test)]

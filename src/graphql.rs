@@ -36,6 +36,7 @@ pub struct Query(
     node::NodeQuery,
     crate::access::AccessQuery,
     crate::administration::AdministrationQuery,
+    crate::audit::AuditQuery,
     crate::budgets::BudgetsQuery,
     crate::crm::CrmQuery,
     crate::forecast::ForecastQuery,

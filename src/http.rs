@@ -32,6 +32,7 @@ use crate::{
 };
 
 mod api;
+mod as_user;
 mod cost;
 mod document;
 mod documents;
@@ -195,6 +196,32 @@ fn name(headers: &HeaderMap) -> HeaderValue {
     let given = headers.get(REQUEST_ID).filter(is_name).cloned();
     let new = || HeaderValue::try_from(crate::hex(&rand::random::<[u8; 8]>())).ok();
     given.or_else(new).unwrap_or(HeaderValue::from_static("-"))
+}
+
+/// A body as far as it is looked at before its caller's schema is: for the fuzz targets (K-17).
+///
+/// # Errors
+/// Why it would be refused.
+#[doc(hidden)]
+pub fn consider(body: &[u8]) -> Result<(), limits::Refused> {
+    operation::consider(body, &limits::Limits::default())
+}
+
+/// The parameters of a GET as far as they are looked at: for the fuzz targets (K-17).
+///
+/// # Errors
+/// Why they would be refused.
+#[doc(hidden)]
+pub fn consider_parameters(query: &str) -> Result<(), limits::Refused> {
+    api::parameters(query, &limits::Limits::default()).map(drop)
+}
+
+/// Whether an `accept` is understood: for the fuzz targets (K-17).
+#[doc(hidden)]
+#[must_use]
+pub fn consider_media(accept: &str) -> bool {
+    let accept = HeaderValue::from_str(accept).map(|accept| HeaderMap::from_iter([(header::ACCEPT, accept)]));
+    accept.is_ok_and(|headers| api::is_answered_in(&headers))
 }
 
 /// The name that a request was given.

@@ -35,6 +35,8 @@ pub mod error;
 mod fetch;
 pub mod files;
 pub mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graphql;
 pub mod http;
 pub mod i18n;

@@ -22,6 +22,8 @@ pub struct Op {
     pub app: Arc<App>,
     /// Who is signed in.
     pub caller: Option<Arc<Caller>>,
+    /// Who really asks, where they see what the caller sees (G-7): then nothing can be written.
+    pub observer: Option<Arc<Caller>>,
     /// The language for texts.
     pub language: Language,
     /// The moment at which everything in this request happens.
@@ -48,6 +50,7 @@ impl Op {
         Self {
             app,
             caller,
+            observer: None,
             language,
             now,
             request_id,
@@ -103,8 +106,11 @@ impl Op {
     /// Begins a transaction that may write.
     ///
     /// # Errors
-    /// When the database cannot be reached.
+    /// [`Error::Forbidden`] for whoever only sees what another sees; when the database cannot be reached.
     pub async fn begin(&self) -> Result<Conn> {
+        if self.observer.is_some() {
+            return Err(Error::Forbidden);
+        }
         Ok(Conn::begin(&self.app.database, self.meter.clone()).await?)
     }
 

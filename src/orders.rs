@@ -14,7 +14,8 @@
 //! The door of the context. One mutation goes `mutation` ─▶ `actions` (or `attachments`, `bulk`) ─▶
 //! `transition`, which takes the order with what the rules have to know of it and settles what became of it.
 //! In between decide [`workflow`] (what may be done, and where it leads), [`rules`] (what the facts allow)
-//! and [`outcome`] (what the order becomes): pure, without database or request. SQL is in [`store`].
+//! and [`outcome`] (what the order becomes): pure, without database or request. [`past`] takes it back, event by
+//! event, to what the order was. SQL is in [`store`].
 
 mod actions;
 mod attachments;
@@ -26,12 +27,14 @@ pub mod labels;
 mod lookups;
 pub mod mutation;
 pub mod outcome;
+pub mod past;
 mod query;
 pub mod rules;
 pub mod shares;
 mod simulation;
 pub mod store;
 mod subscription;
+mod then;
 mod transition;
 pub mod types;
 pub mod workflow;
@@ -39,7 +42,7 @@ pub mod workflow;
 pub use error::Refusal;
 pub use lookups::Readable;
 pub use mutation::OrdersMutation;
-pub use query::OrdersQuery;
+pub use query::{OrderFilter, OrdersQuery};
 pub use subscription::OrdersSubscription;
 
 use crate::numbering::Series;

@@ -193,6 +193,15 @@ impl Told {
         self.changes.insert(name.to_owned(), value.into());
         self
     }
+
+    /// With something else, where it changed.
+    #[must_use]
+    pub fn with_some(self, name: &str, value: Option<Json>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
 }
 
 /// Writes the object's new state with everything that follows from it: queues and event. The event names the

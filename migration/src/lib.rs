@@ -24,6 +24,7 @@ mod m0013_grants;
 mod m0014_policy_history;
 mod m0015_sign_in;
 mod m0016_http_limits;
+mod m0018_audit;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_policy_history::Migration),
             Box::new(m0015_sign_in::Migration),
             Box::new(m0016_http_limits::Migration),
+            Box::new(m0018_audit::Migration),
         ]
     }
 }

@@ -87,6 +87,10 @@ permissions! {
     WhoCanDo = "whoCanDo",
     /// Ask why somebody may do something, or may not.
     ExplainAccess = "explainAccess",
+    /// Read the audit log.
+    AuditLog = "auditLog",
+    /// See what another person sees.
+    AsUser = "asUser",
     /// See the network: regions, delegations and the people in them.
     ReadNetwork = "readNetwork",
     /// See what waits for one.

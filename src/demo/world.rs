@@ -34,11 +34,14 @@ use crate::{
         self, Refusal,
         draft::{self, Origin},
         outcome::{self, Signature},
+        past,
         rules::{self, Facts},
         shares::Shares,
         workflow::{self, Action, OrderWorkflow},
     },
     outbox::Subject,
+    record::Changed,
+    transition::Tracked,
     work_queue::{self, Moves},
     workflow::{Actor, at_step},
 };
@@ -280,7 +283,8 @@ impl World {
             Step::Complete => After::new("order.completed", completed(journey, &seen, cost, at)),
             Step::RecordResults => {
                 let result = results::results(&seen, person, at, &mut self.dice);
-                let changes = serde_json::json!({ "contractsSigned": result.contracts_signed });
+                let changes =
+                    serde_json::json!({ past::RESULTS: past::results_told(journey.result.as_ref(), &result) });
                 journey.result = Some(result);
                 After { changes, ..After::new("order.results_recorded", outcome::moved_on(&seen, action)) }
             }
@@ -368,6 +372,9 @@ impl World {
         self.count_open(before, &after.order);
         self.count_receipts(&after.order);
         let from = before.status;
+        let mut changes = Changed::<order::Entity>::between(before, &after.order).as_json(OrderWorkflow::SILENT);
+        changes.extend(after.changes.as_object().cloned().unwrap_or_default());
+        after.changes = changes.into();
         self.tell_order(&after.order, Some(from), &after, (actor, at), &touched);
         journey.order = after.order;
     }

@@ -147,6 +147,17 @@ fn decode(argument: &str, cursor: &str, keys: &[SortKey]) -> Result<Vec<KeyValue
         .ok_or_else(|| Error::bad_input([argument], "not a cursor of this list in this order"))
 }
 
+/// Reads what may be a cursor of some list; whether it could be one.
+#[doc(hidden)]
+#[must_use]
+pub fn look_at_cursor(text: &str) -> bool {
+    let by = || Expr::val(1);
+    let keys = [SortKey::moment(by(), Order::Asc), SortKey::text(by(), Order::Asc), SortKey::number(by(), Order::Asc)];
+    let days = [SortKey::day(by(), Order::Asc), SortKey::number(by(), Order::Asc)];
+    let numbers = [SortKey::number(by(), Order::Asc)];
+    [keys.as_slice(), days.as_slice(), numbers.as_slice()].into_iter().any(|keys| decode("after", text, keys).is_ok())
+}
+
 /// What lies beyond a cursor, in the order of the keys: `a > x OR (a = x AND b > y) OR …`, after
 /// `a >= x`, which says no more and lets an index be entered there.
 fn beyond(keys: &[SortKey], values: &[KeyValue], backwards: bool) -> Condition {

@@ -72,6 +72,12 @@ by_code! {
     AccountKind, ActionType, ArticleCategory, EnvelopeKind, ForecastCategory, GoodwillStatus, Language, OppyStage, OrderKind, OrderStatus, Sector, SizeClass, WorkKind
 }
 
+impl Comparable for String {
+    fn value(&self) -> Value {
+        self.as_str().into()
+    }
+}
+
 impl<K: Key> Comparable for IdOf<K> {
     fn value(&self) -> Value {
         self.0.raw().into()
@@ -82,6 +88,7 @@ impl<K: Key> Comparable for IdOf<K> {
 #[derive(Clone, Debug, InputObject)]
 #[graphql(
     concrete(name = "IntFilter", params(i32)),
+    concrete(name = "TextFilter", params(String)),
     concrete(name = "AccountKindFilter", params(AccountKind)),
     concrete(name = "SectorFilter", params(Sector)),
     concrete(name = "LanguageFilter", params(Language)),

@@ -55,7 +55,13 @@ keys! {
 /// The global id of a key.
 #[must_use]
 pub fn global<K: Key>(key: K) -> ID {
-    ID(URL_SAFE_NO_PAD.encode(format!("{}:{}", K::TYPE, key.raw())))
+    named(K::TYPE, key.raw())
+}
+
+/// The global id of something whose type is known by name alone.
+#[must_use]
+pub fn named(name: &str, key: i64) -> ID {
+    ID(URL_SAFE_NO_PAD.encode(format!("{name}:{key}")))
 }
 
 /// The type and key that a global id stands for.

@@ -11,6 +11,7 @@ use super::{
     payload::{Told, op},
 };
 use crate::{
+    audit::{self, AuditEntry, EntryId},
     budgets::{
         self,
         types::{Envelope, GoodwillGesture},
@@ -67,6 +68,8 @@ pub enum Node {
     Deputy(Deputy),
     /// A key with which a program comes in.
     ApiKey(ApiKey),
+    /// An entry of the audit log.
+    AuditEntry(AuditEntry),
 }
 
 /// Look-ups by global id.
@@ -99,7 +102,7 @@ impl NodeQuery {
     }
 }
 
-/// An object by its global id, where the caller may read it.
+/// What a global id stands for; nothing where the caller may not read it.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -125,6 +128,7 @@ pub async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<O
             budgets::readable_gesture(op, loaders, GoodwillId(key)).await?.map(|row| GoodwillGesture(row).into())
         }
         QuotaId::TYPE => forecast::readable(op, loaders, QuotaId(key)).await?.map(|row| Quota(row).into()),
+        EntryId::TYPE => audit::readable(op, loaders, EntryId::from_raw(key)).await?.map(Node::from),
         ArticleId::TYPE => catalog::readable(op, loaders, ArticleId(key)).await?.map(|row| Article(row).into()),
         _ => None,
     })

@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 
 use super::{
-    Peer, Server,
+    Peer, Server, as_user,
     limits::{Limit, Limits, Refused},
     op,
     operation::{Answer, Incoming, Operation, plain, resolved, run, unreadable},
@@ -231,7 +231,8 @@ impl<'h> Asked<'h> {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media.name()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-language, authorization"));
+        headers
+            .insert(header::VARY, HeaderValue::from_static("accept, accept-language, authorization, x-sesame-as-user"));
         if is_unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -327,7 +328,8 @@ async fn caller(server: &Server, peer: &Peer, asked: &Asked<'_>) -> Result<Arc<O
     op.address = super::address(peer);
     let payer = price::payer_of(&op);
     server.app.rates.check(payer).map_err(|spent| asked.too_much(server, payer, spent))?;
-    Ok(Arc::new(op))
+    let looking = as_user::look(op, asked.headers).await.map_err(|error| asked.failed(error))?;
+    looking.map(Arc::new).map_err(|refused| asked.refused(StatusCode::BAD_REQUEST, refused))
 }
 
 /// The answer to a token that proves nothing: the address pays for it.
@@ -401,7 +403,7 @@ struct Parameters {
 }
 
 /// What stands behind the `?`.
-fn parameters(query: &str, limits: &Limits) -> Result<Incoming, Refused> {
+pub(super) fn parameters(query: &str, limits: &Limits) -> Result<Incoming, Refused> {
     let uri = format!("/?{query}").parse().map_err(|_| unreadable_query())?;
     let axum::extract::Query(parameters) =
         axum::extract::Query::<Parameters>::try_from_uri(&uri).map_err(|_| unreadable_query())?;
@@ -418,6 +420,11 @@ fn parameters(query: &str, limits: &Limits) -> Result<Incoming, Refused> {
     }
     json.push('}');
     Ok(Incoming::from_json(json.as_bytes(), limits)?.of(query, name, document_id))
+}
+
+/// Whether a request takes a media type in which there are answers.
+pub(super) fn is_answered_in(headers: &HeaderMap) -> bool {
+    Media::preferred(headers).is_some()
 }
 
 fn unreadable_query() -> Refused {

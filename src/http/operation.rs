@@ -10,12 +10,13 @@ use async_graphql::{
         types::{OperationDefinition, OperationType, Selection},
     },
 };
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use tracing::{Instrument, Span, field};
 
 use super::{
+    as_user,
     cost::{check_cost, check_given, check_variables},
     document::Document,
     documents::Documents,
@@ -240,6 +241,16 @@ impl Operation {
         }
     }
 
+    /// Its name, where it has one, and the fields at its root.
+    pub(super) fn outline(&self) -> (Option<String>, Vec<String>) {
+        let Ok(asked) = self.document.operation(self.name.as_deref()) else { return (None, Vec::new()) };
+        let mut fields: Vec<String> = self.document.roots(asked).into_iter().map(ToString::to_string).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        let only = || self.document.parsed.operations.iter().find_map(|(name, _)| name.map(ToString::to_string));
+        (self.name.clone().or_else(only), fields)
+    }
+
     fn request(&self) -> Request {
         let mut request = Request::new(String::new()).variables(self.variables.clone());
         request.operation_name.clone_from(&self.name);
@@ -266,6 +277,17 @@ fn label(app: &App, document: &Document, operation: &OperationDefinition) -> Lab
         return known.label([&*field.node.name.node].into_iter());
     }
     known.label(document.roots(operation).into_iter().map(|name| &**name))
+}
+
+/// A body, as [`Operation::admit`] looks at it but for what it asks a server: who may ask at all.
+pub(super) fn consider(body: &[u8], limits: &Limits) -> Result<(), Refused> {
+    let Incoming { query, name, variables, .. } = Incoming::from_json(body, limits)?;
+    let document = Document::read(&query.unwrap_or_default(), limits)?;
+    let operation = document.operation(name.as_deref().filter(|name| !name.is_empty()))?;
+    check_variables(&variables, limits)?;
+    check_given(operation, &variables)?;
+    let _roots = document.roots(operation);
+    check_cost(&document.parsed, operation, &variables, limits).map(drop)
 }
 
 /// Without a token only what nobody needs one for exists, and the schema's word on that.
@@ -418,6 +440,9 @@ pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
 }
 
 async fn executed(op: &Arc<Op>, operation: &Operation) -> Answer {
+    if let Err(answer) = as_user::witness(op, operation).await {
+        return answer;
+    }
     let limits = &op.app.settings.limits;
     let schema = schema(op);
     let work = schema.execute(graphql::request(operation.request(), op));
@@ -466,6 +491,9 @@ pub(super) fn follow(
     operation: &Arc<Operation>,
 ) -> impl Stream<Item = Answer> + Send + use<> {
     let request = graphql::request(operation.request(), op).data(live);
+    if let Err(refused) = as_user::only_reads(op, operation) {
+        return stream::once(std::future::ready(refused)).left_stream();
+    }
     let (op, operation) = (op.clone(), operation.clone());
     let metrics = &op.app.metrics;
     op.meter.work_for(metrics.operations.name(operation.label));
@@ -473,7 +501,7 @@ pub(super) fn follow(
     let open = metrics.subscription(op.transport);
     let events = AssertUnwindSafe(schema(&op).execute_stream(request)).catch_unwind();
     let mut tells_cost = operation.tells_cost;
-    events.map(move |event| {
+    let answers = events.map(move |event| {
         open.message();
         let answer = match event {
             Ok(response) if response.errors.is_empty() => told(&op, response),
@@ -485,7 +513,8 @@ pub(super) fn follow(
             true => answer.with_cost(price::told(&op, operation.cost)),
             false => answer,
         }
-    })
+    });
+    answers.right_stream()
 }
 
 /// Whether a subscription is still valid for what its caller may do now.

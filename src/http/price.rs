@@ -31,7 +31,7 @@ pub(super) fn payer(caller: Option<&Caller>, address: Option<IpAddr>) -> Payer {
 
 /// Who pays for an operation.
 pub(super) fn payer_of(op: &Op) -> Payer {
-    payer(op.caller.as_deref(), op.address)
+    payer(op.observer.as_ref().or(op.caller.as_ref()).map(|caller| &**caller), op.address)
 }
 
 /// Has an operation paid for before it is run.

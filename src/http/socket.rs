@@ -93,6 +93,9 @@ pub(super) async fn open(
     if !origin::is_welcome(&headers, &server.app.settings.cors_origins) {
         return origin::turned_away();
     }
+    if super::as_user::is_asked_for(&headers) {
+        return (StatusCode::BAD_REQUEST, "a socket is one's own: see with another's eyes over HTTP\n").into_response();
+    }
     if server.life.is_ending() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response();
     }

@@ -151,20 +151,24 @@ async fn read(app: &App, bearer: Bearer) -> Result<Option<Known>> {
     if session.revoked_at.is_some() || !person.active || person.id != bearer.person {
         return Ok(None);
     }
-    let mandates = store::mandates_from(conn, person.id, app.clock.today()).await?;
+    let (person, mandates) =
+        standing(app, person.id).await?.ok_or_else(|| Error::defect("a person vanished while being read"))?;
+    let key = store::api_key_of_session(conn, session.id).await?.as_ref().map(Key::of).transpose()?;
+    Ok(Some(Known { person, expires_at: session.expires_at, mandates, key }))
+}
+
+/// An active person, with the mandates that end today or later.
+async fn standing(app: &App, person: PersonId) -> Result<Option<(Arc<Person>, Vec<Mandate>)>> {
+    let conn = app.database.reader();
+    let mandates = store::mandates_from(conn, person, app.clock.today()).await?;
     let mut ids: Vec<PersonId> = mandates.iter().map(|m| m.absent_id).collect();
-    ids.push(person.id);
+    ids.push(person);
     let people = store::active_people(conn, &ids).await?;
     let find = |id: PersonId| people.iter().find(|p| p.id == id).cloned();
     let mandates = mandates.iter().filter_map(|m| {
         Some(Mandate { id: m.id, absent: find(m.absent_id)?, first_day: m.first_day, last_day: m.last_day })
     });
-    Ok(Some(Known {
-        mandates: mandates.collect(),
-        person: find(person.id).ok_or_else(|| Error::defect("a person vanished while being read"))?,
-        expires_at: session.expires_at,
-        key: store::api_key_of_session(conn, session.id).await?.as_ref().map(Key::of).transpose()?,
-    }))
+    Ok(find(person).map(|person| (person, mandates.collect())))
 }
 
 /// Who is behind a bearer token or an API key of which it is not known where it came from: one that may be used
@@ -202,9 +206,7 @@ async fn proven(app: &Arc<App>, token: &str, address: Option<IpAddr>) -> Result<
         let person = known.person.clone();
         return Ok(Arc::new(Caller::of_key(&app.policy(), person, key.limited_to, bearer.session, until)));
     }
-    let today = calendar::paris_day(now);
-    let absent =
-        known.mandates.iter().filter(|m| m.first_day <= today && today <= m.last_day).map(|m| (m.id, m.absent.clone()));
+    let absent = absent_on(&known.mandates, calendar::paris_day(now));
     Ok(Arc::new(Caller::new(&app.policy(), known.person.clone(), absent, bearer.session, until)))
 }
 
@@ -242,4 +244,21 @@ pub fn is_one_more(app: &App, token: &str, before: &str, person: PersonId) -> bo
         }
         None => app.issuer.read(token, now).is_some_and(|bearer| bearer.person == person),
     }
+}
+
+/// Those for whom mandates stand in on a day.
+fn absent_on(mandates: &[Mandate], day: NaiveDate) -> impl Iterator<Item = (DeputyId, Arc<Person>)> {
+    let today = mandates.iter().filter(move |m| m.first_day <= day && day <= m.last_day);
+    today.map(|m| (m.id, m.absent.clone()))
+}
+
+/// Somebody else as they would be if they were signed in now, in the session of whoever looks (G-7); nothing where
+/// nobody active has the key.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn as_seen_by(app: &App, person: PersonId, observer: &Caller) -> Result<Option<Arc<Caller>>> {
+    let Some((person, mandates)) = standing(app, person).await? else { return Ok(None) };
+    let absent = absent_on(&mandates, app.clock.today());
+    Ok(Some(Arc::new(Caller::new(&app.policy(), person, absent, observer.session, observer.until))))
 }

@@ -12,7 +12,7 @@ use super::{
     attachments::attach,
     draft::{self, Content, Delivery, Line, Origin},
     error::{Refusal, path},
-    outcome, rules, store,
+    outcome, past, rules, store,
     transition::{AtHand, hold_envelopes, settle, take},
     workflow::{self, Action, OrderWorkflow},
 };
@@ -198,10 +198,11 @@ pub(super) async fn update(op: &Op, id: OrderId, content: Content, call: Call) -
             None => at_hand.facts.lines.iter().map(|(line, _)| line.clone()).collect(),
         };
         let (after, lines) = priced(&conn, after, wanted).await?;
-        if !at_hand.facts.lines.iter().map(|(line, _)| line).eq(&lines) {
+        let changed = past::lines_told(at_hand.facts.lines.iter().map(|(line, _)| line), &lines);
+        if changed.is_some() {
             store::replace_lines(&conn, id, &lines).await?;
         }
-        let told = Told::kind("order.updated").with("lines", content.lines.is_some());
+        let told = Told::kind("order.updated").with_some(past::LINES, changed);
         settle(op, &conn, call, &at_hand, after, told).await.map(|o| o.id)
     })
     .await
@@ -238,7 +239,10 @@ pub(super) async fn submit(op: &Op, id: OrderId, call: Call) -> Done<OrderId, Re
         let address = address(&conn, &at_hand.object, &at_hand).await?;
         let by = outcome::Signature { person: op.me()?, on_behalf_of: call.on_behalf_of, at: op.now };
         let after = outcome::submitted(&at_hand.object, &at_hand.facts, number, Some(address), by);
-        settle(op, &conn, call, &at_hand, after, Told::kind("order.submitted")).await.map(|o| o.id)
+        let frozen: Vec<_> = at_hand.facts.lines.iter().map(rules::at_todays_price).collect();
+        let prices = past::lines_told(at_hand.facts.lines.iter().map(|(line, _)| line), &frozen);
+        let told = Told::kind("order.submitted").with_some(past::LINES, prices);
+        settle(op, &conn, call, &at_hand, after, told).await.map(|o| o.id)
     })
     .await
 }
@@ -481,9 +485,10 @@ pub(super) async fn record_results(op: &Op, id: OrderId, results: Results, call:
             recorded_at: op.now,
             recorded_by_id: op.me()?,
         };
+        let before = store::results(&conn, &[id]).await?.pop();
+        let told = Told::kind("order.results_recorded").with(past::RESULTS, past::results_told(before.as_ref(), &row));
         store::save_results(&conn, row).await?;
         let after = outcome::moved_on(&at_hand.stored, Action::RecordResults);
-        let told = Told::kind("order.results_recorded").with("contractsSigned", results.contracts_signed);
         settle(op, &conn, call, &at_hand, after, told).await.map(|o| o.id)
     })
     .await

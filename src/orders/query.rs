@@ -16,6 +16,7 @@ use super::{
     lookups::Readable,
     simulation::{self, OrderSimulation},
     store,
+    then::OrderThen,
     types::Order,
 };
 use crate::{
@@ -180,15 +181,24 @@ impl OrdersQuery {
         Ok(page.into())
     }
 
-    /// An order by its global id; none where there is none that the caller may read.
+    /// An order by its global id; none where there is none that the caller may read today. With `asOf`: as it stood
+    /// at that moment, with its lines, attachments, results and timeline of then, and no available actions. Whom and
+    /// what it points to (people, broker, site, articles) is told as it is today.
     #[graphql(directive = requires::apply("readOrders".into()))]
     async fn order(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Global id of the order.")] id: IdOf<OrderId>,
-    ) -> Result<Option<Order>> {
-        let found = Loaders::of(ctx).find(Readable(id.0)).await.told(op(ctx))?;
-        Ok(found.map(Order))
+        #[graphql(desc = "A moment that has come: NOT_FOUND where the order was not there yet.")] as_of: Option<
+            DateTime<Utc>,
+        >,
+    ) -> Result<Option<OrderThen>> {
+        let op = op(ctx);
+        let Some(found) = Loaders::of(ctx).find(Readable(id.0)).await.told(op)? else { return Ok(None) };
+        match as_of {
+            Some(moment) => OrderThen::at(op, found, moment).await.map(Some).told(op),
+            None => Ok(Some(OrderThen::now(found))),
+        }
     }
 
     /// What a submission would lead to, without writing anything.

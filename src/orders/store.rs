@@ -14,16 +14,21 @@ use sea_orm::{
     IntoActiveModel, Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, sea_query::Expr,
 };
 
-use super::{rules::Facts, workflow};
+use super::{past::Whole, rules::Facts, workflow};
 use crate::{
     app::App,
     authz::{Permission, Reach},
     budgets, catalog, crm,
     db::{Conn, Lock},
     error::{Error, Result},
+    graphql::id::Key,
     identity,
     op::Op,
+    outbox,
 };
+
+/// How often an order that changes while it is read is read again.
+const READS: u32 = 5;
 
 /// The orders within a reach.
 #[must_use]
@@ -143,6 +148,40 @@ pub async fn attachments(conn: &impl ConnectionTrait, orders: &[OrderId]) -> Res
 /// When the database cannot be read.
 pub async fn results(conn: &impl ConnectionTrait, orders: &[OrderId]) -> Result<Vec<order_result::Model>, DbErr> {
     order_result::Entity::find().filter(order_result::Column::OrderId.is_in(orders.iter().copied())).all(conn).await
+}
+
+/// An order with everything that belongs to it and happened to it, all of one moment: what changed meanwhile is read
+/// again. Its attachments are those that were removed, too.
+///
+/// # Errors
+/// When the database cannot be read, or the order does not stand still.
+pub async fn whole(conn: &Conn, order: order::Model) -> Result<Whole> {
+    let mut order = order;
+    for _ in 0..READS {
+        let whole = belongings(conn, order).await?;
+        let now = by_key(conn, whole.order.id).await?.ok_or(Error::NotFound)?;
+        if now.version == whole.order.version {
+            return Ok(whole);
+        }
+        order = now;
+    }
+    Err(Error::defect("an order changes faster than it can be read"))
+}
+
+async fn belongings(conn: &Conn, order: order::Model) -> Result<Whole> {
+    let id = order.id;
+    let attachments = attachment::Entity::find()
+        .filter(attachment::Column::OrderId.eq(id))
+        .order_by_asc(attachment::Column::Id)
+        .all(conn)
+        .await?;
+    Ok(Whole {
+        lines: Some(lines(conn, &[id]).await?),
+        attachments,
+        results: Some(results(conn, &[id]).await?.pop()),
+        events: outbox::about(conn, OrderId::TYPE, &[id.0]).await?,
+        order,
+    })
 }
 
 /// What the rules have to know about orders, as far as their status makes it matter: a handful of

@@ -239,7 +239,8 @@ impl Order {
         timeline::of(ctx, self.0.id).await
     }
 
-    /// For each action of the caller's schema whether they may take it now, and if not, every reason.
+    /// For each action of the caller's schema whether they may take it now, and if not, every reason; none for an order
+    /// as it stood (`asOf`).
     async fn available_actions(
         &self,
         ctx: &Context<'_>,

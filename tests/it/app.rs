@@ -167,6 +167,19 @@ impl TestApp {
         self.app.database.writer().execute_unprepared(sql).await.expect(sql);
     }
 
+    /// How the database would run a statement, without walking through whole tables where it can help it.
+    pub async fn plan(&self, explain: &str) -> String {
+        let backend = self.app.database.backend();
+        let transaction = sea_orm::TransactionTrait::begin(self.app.database.writer()).await.expect("a transaction");
+        if backend == DbBackend::Postgres {
+            // A table of a few rows is read whole, whatever indexes it has.
+            transaction.execute_unprepared("SET LOCAL enable_seqscan = off").await.expect("a setting");
+        }
+        let rows = transaction.query_all_raw(Statement::from_string(backend, explain)).await.expect(explain);
+        let column = if backend == DbBackend::Postgres { "QUERY PLAN" } else { "detail" };
+        rows.iter().map(|row| row.try_get::<String>("", column).expect("a line") + "\n").collect()
+    }
+
     /// One number from the database.
     pub async fn number(&self, sql: &str) -> i64 {
         let backend: DbBackend = self.app.database.backend();

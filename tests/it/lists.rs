@@ -19,66 +19,11 @@ use sesame::{
 use crate::{
     app::noon,
     harness::{Backend, TestDb, Trial, scratch_dir, trials},
+    schema_walk::{INTROSPECTION, Schema},
 };
 
 pub fn trials() -> Vec<Trial> {
     trials![both(seconds = 120) k20_statements_follow_depth_and_not_rows]
-}
-
-const INTROSPECTION: &str = "{ __schema { queryType { fields { ...F } } types { name fields { ...F } } } } \
-    fragment F on __Field { name args { name type { kind } defaultValue } type { ...T } } \
-    fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
-
-/// A field as the schema tells it.
-struct Field {
-    name: String,
-    /// The type behind lists and exclamation marks.
-    of: String,
-    is_object: bool,
-    /// Arguments that have to be given.
-    required: Vec<String>,
-}
-
-impl Field {
-    fn read(field: &Value) -> Self {
-        let mut of = &field["type"];
-        while !of["ofType"].is_null() {
-            of = &of["ofType"];
-        }
-        let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        let args = field["args"].as_array().expect("arguments").iter();
-        let required = args
-            .filter(|arg| arg["type"]["kind"] == "NON_NULL" && arg["defaultValue"].is_null())
-            .map(|arg| text(&arg["name"]));
-        Self {
-            name: text(&field["name"]),
-            of: text(&of["name"]),
-            is_object: of["kind"] == "OBJECT",
-            required: required.collect(),
-        }
-    }
-}
-
-fn fields(list: &Value) -> Vec<Field> {
-    list.as_array().into_iter().flatten().map(Field::read).collect()
-}
-
-type Types = HashMap<String, Vec<Field>>;
-
-/// Everything of a type that needs no arguments, and as much of what it points to; how many objects that is.
-fn selection(types: &Types, of: &str, levels: usize) -> (String, usize) {
-    let (mut text, mut objects) = (String::from("__typename "), 0);
-    let known = types.get(of).into_iter().flatten();
-    for field in known.filter(|field| field.required.is_empty() && !field.of.ends_with("Connection")) {
-        if !field.is_object {
-            text += &format!("{} ", field.name);
-        } else if levels > 0 {
-            let (below, more) = selection(types, &field.of, levels - 1);
-            text += &format!("{} {{ {below} }} ", field.name);
-            objects += 1 + more;
-        }
-    }
-    (text, objects)
 }
 
 async fn ask(app: &Arc<App>, caller: &Arc<Caller>, query: &str) -> (Value, u32) {
@@ -103,12 +48,10 @@ async fn k20_statements_follow_depth_and_not_rows(backend: Backend) {
         let person = found.one(app.database.reader()).await.expect("an answer").expect("somebody");
         let session = identity::open_session(&nobody, person.id).await.expect("a session");
         let caller = identity::authenticate(&app, &session.access.token).await.expect("a caller");
-        let (told, _) = ask(&app, &caller, INTROSPECTION).await;
-        let schema = &told["__schema"];
-        let types: Types = schema["types"].as_array().expect("types").iter().map(typed).collect();
-        for list in fields(&schema["queryType"]["fields"]).iter().filter(|field| field.of.ends_with("Connection")) {
-            assert!(list.required.is_empty(), "{} needs {:?}", list.name, list.required);
-            let (text, objects) = selection(&types, list.of.trim_end_matches("Connection"), 2);
+        let schema = Schema::read(&ask(&app, &caller, INTROSPECTION).await.0);
+        for list in schema.root(0).iter().filter(|field| field.of.name.ends_with("Connection")) {
+            assert!(list.required().is_empty(), "{} needs {:?}", list.name, list.required());
+            let (text, objects) = schema.selection(list.of.name.trim_end_matches("Connection"), 2);
             let page = |first: u32| format!("{{ {}(first: {first}) {{ nodes {{ {text} }} }} }}", list.name);
             let (_, few) = ask(&app, &caller, &page(3)).await;
             let (all, many) = ask(&app, &caller, &page(100)).await;
@@ -129,8 +72,4 @@ async fn k20_statements_follow_depth_and_not_rows(backend: Backend) {
     for list in ["orders", "accounts", "articles", "contacts"] {
         assert!(longest[list] >= 40, "too few rows to tell: {longest:?}");
     }
-}
-
-fn typed(of: &Value) -> (String, Vec<Field>) {
-    (of["name"].as_str().expect("a name").to_owned(), fields(&of["fields"]))
 }

@@ -2,16 +2,20 @@
 
 mod api_keys;
 mod app;
+mod as_of;
+mod as_user;
 mod audit;
 mod authz_matrix;
 mod budgets;
 mod crm;
 mod demo;
+mod every_field;
 mod excessive;
 mod faults;
 mod feeds;
 mod files;
 mod forecast;
+mod fuzzing;
 mod gaps;
 mod harness;
 mod house;
@@ -29,6 +33,7 @@ mod postgres;
 mod process;
 mod rates;
 mod sign_in;
+mod schema_walk;
 mod socket;
 mod stream;
 mod talk;
@@ -48,15 +53,19 @@ fn main() -> ExitCode {
     let all = [
         trials(),
         api_keys::trials(),
+        as_of::trials(),
+        as_user::trials(),
         audit::trials(),
         authz_matrix::trials(),
         budgets::trials(),
         crm::trials(),
         demo::trials(),
+        every_field::trials(),
         faults::trials(),
         feeds::trials(),
         files::trials(),
         forecast::trials(),
+        fuzzing::trials(),
         gaps::trials(),
         house::trials(),
         http::trials(),
