@@ -21,6 +21,8 @@ use crate::{
     identity::{Directory, Issuer, roles},
     live::{Connections, Findings},
     outbox::Outbox,
+    outgoing::{self, Guard},
+    webhooks,
     work_queue::Hub,
 };
 
@@ -46,6 +48,8 @@ pub struct App {
     pub connections: Connections,
     /// What those who follow events find out together.
     pub findings: Findings,
+    /// Sends webhooks to whom they may be sent.
+    pub outgoing: Guard,
     /// News of the queues on their way to whoever follows them.
     pub queues: Arc<Hub>,
     policy: ArcSwap<Policy>,
@@ -72,6 +76,8 @@ impl App {
         // Durable before it is acknowledged (K-1).
         let files = files.with_fsync(true).with_automatic_cleanup(true);
         prepare(&settings).await?;
+        let rules = settings.webhooks.rules();
+        let outgoing = Guard::new(rules, Arc::new(outgoing::System));
         let seconds = u64::try_from(settings.limits.seconds).unwrap_or(u64::MAX);
         let (url, connections) = (&settings.database_url, settings.database_connections);
         let database = Database::serve(url, connections, Duration::from_secs(seconds)).await?;
@@ -89,6 +95,7 @@ impl App {
             files: Arc::new(files),
             connections: Connections::default(),
             findings: Findings::default(),
+            outgoing,
             queues: Arc::default(),
         };
         Ok(Arc::new(app))
@@ -123,6 +130,8 @@ impl App {
         tasks.push(supervised("forgetting what is over", move || forget_hourly(forgetting.clone())));
         let waking = app();
         tasks.push(supervised("waking deals", move || crate::opportunities::wake_daily(waking.clone())));
+        let telling = app();
+        tasks.push(supervised("webhooks", move || webhooks::run(telling.clone())));
         Background(tasks)
     }
 
@@ -285,7 +294,8 @@ async fn forget_hourly(app: Arc<App>) {
         hours.tick().await;
         let forgotten = async {
             crate::action::forget_answers(&app).await?;
-            crate::identity::forget_sessions(&app).await
+            crate::identity::forget_sessions(&app).await?;
+            webhooks::forget(&app).await
         };
         if let Err(error) = forgotten.await {
             tracing::warn!(%error, "what is over cannot be forgotten now");

@@ -4,7 +4,10 @@ use std::{fmt, net::IpAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-use crate::http::limits::{Limits, SomeLimits, Unfit};
+use crate::{
+    http::limits::{Limits, SomeLimits, Unfit},
+    webhooks::settings as webhooks,
+};
 
 /// The fewest connections to the database: a request may need one to read beside the one it writes on, and
 /// the outbox must get through beside it.
@@ -62,6 +65,8 @@ pub struct Partial {
     pub log_json: Option<bool>,
     /// Limits on what one request may ask for.
     pub limits: SomeLimits,
+    /// How webhooks are sent.
+    pub webhooks: webhooks::SomeSettings,
 }
 
 /// The settings in force.
@@ -91,6 +96,8 @@ pub struct Settings {
     pub log_json: bool,
     /// Limits on what one request may ask for.
     pub limits: Limits,
+    /// How webhooks are sent.
+    pub webhooks: webhooks::Settings,
     /// Whether the demonstration accounts and their password are shown.
     pub demo: bool,
     origins: Vec<(&'static str, Origin)>,
@@ -133,6 +140,17 @@ pub enum ConfigError {
         /// What it was set to.
         value: String,
     },
+    /// A variable `SESAME_WEBHOOKS_…` makes no sense.
+    #[error("SESAME_WEBHOOKS_{}: «{value}» makes no sense", name.to_uppercase())]
+    Webhooks {
+        /// Which setting.
+        name: &'static str,
+        /// What it was set to.
+        value: String,
+    },
+    /// One cannot work with a setting of the webhooks.
+    #[error(transparent)]
+    WebhooksUnfit(#[from] webhooks::Unfit),
     /// A limit is set so that it would let nothing through, or protect nothing.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -160,6 +178,8 @@ impl Partial {
             upload_bytes: parsed(&get, "SESAME_UPLOAD_BYTES", "a number of bytes")?,
             log_json: parsed(&get, "SESAME_LOG_JSON", "true or false")?,
             limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
+            webhooks: webhooks::SomeSettings::from_variables(&get)
+                .map_err(|(name, value)| ConfigError::Webhooks { name, value })?,
         })
     }
 
@@ -211,6 +231,7 @@ impl Settings {
         let sources = [(Origin::Flag, flags), (Origin::Environment, environment), (Origin::File, file)];
         let mut pick = Pick { sources, origins: Vec::new() };
         let (limits, won) = Limits::resolve(&sources.map(|(_, partial)| &partial.limits));
+        let (webhooks, told) = webhooks::Settings::resolve(&sources.map(|(_, partial)| &partial.webhooks));
         let data = pick.take("data", |p| p.data.clone(), PathBuf::from("data"));
         let embedded = format!("sqlite://{}?mode=rwc", data.join("sesame.db").display());
         let mut settings = Self {
@@ -225,12 +246,14 @@ impl Settings {
             upload_bytes: pick.take("upload_bytes", |p| p.upload_bytes, 20 * 1024 * 1024),
             log_json: pick.take("log_json", |p| p.log_json, false),
             limits,
+            webhooks,
             demo: false,
             data,
             origins: pick.origins,
         };
         let origin = |won: Option<usize>| won.map_or(Origin::Default, |place| sources[place].0);
         settings.origins.extend(Limits::NAMES.iter().copied().zip(won.into_iter().map(origin)));
+        settings.origins.extend(webhooks::Settings::NAMES.iter().copied().zip(told.into_iter().map(origin)));
         settings
     }
 
@@ -240,6 +263,7 @@ impl Settings {
     /// The first one that would harm.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.limits.check()?;
+        self.webhooks.check()?;
         if self.database_connections < FEWEST_CONNECTIONS {
             return Err(ConfigError::Connections(self.database_connections));
         }
@@ -264,9 +288,12 @@ impl Settings {
             _ => String::new(),
         };
         let limits: std::collections::HashMap<_, _> = Limits::NAMES.iter().copied().zip(self.limits.values()).collect();
-        let line = |(name, origin): &(&'static str, Origin)| match limits.get(name) {
-            Some(limit) => format!("limits.{name} = {limit}  # {origin}\n"),
-            None => format!("{name} = {}  # {origin}\n", value(name)),
+        let webhooks: std::collections::HashMap<_, _> =
+            webhooks::Settings::NAMES.iter().copied().zip(self.webhooks.values()).collect();
+        let line = |(name, origin): &(&'static str, Origin)| match (limits.get(name), webhooks.get(name)) {
+            (Some(limit), _) => format!("limits.{name} = {limit}  # {origin}\n"),
+            (None, Some(setting)) => format!("webhooks.{name} = {setting}  # {origin}\n"),
+            (None, None) => format!("{name} = {}  # {origin}\n", value(name)),
         };
         self.origins.iter().map(line).collect()
     }

@@ -40,6 +40,7 @@ mod patient;
 mod scan;
 mod serving;
 mod socket;
+pub mod stored;
 
 pub use serving::Serving;
 

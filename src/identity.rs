@@ -22,7 +22,7 @@ pub mod types;
 
 pub use actions::{Administrator, appoint};
 pub use delegates::{Delegate, delegates};
-pub use directory::{Directory, authenticate};
+pub use directory::{Directory, authenticate, in_the_name_of};
 pub use error::Refusal;
 pub use holders::{Holders, holders};
 pub use issuer::{AccessToken, Issuer};

@@ -1,9 +1,9 @@
 //! Opaque global ids: base64 of the type's name and the key.
 
 use ::entity::vocabulary::{
-    AccountId, ArticleId, AttachmentId, ContactId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId,
+    AccountId, ArticleId, AttachmentId, ContactId, DelegationId, DeliveryId, DeputyId, EnvelopeId, EventId, GoodwillId,
     LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, QuotaId, RegionId, SiteId, UploadId,
-    WorkItemId,
+    WebhookId, WorkItemId,
 };
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -49,12 +49,20 @@ keys! {
     WorkItemId = "WorkItem",
     OppyDocumentId = "OppyDocument",
     EventId = "TimelineEntry",
+    WebhookId = "Webhook",
+    DeliveryId = "WebhookDelivery",
 }
 
 /// The global id of a key.
 #[must_use]
 pub fn global<K: Key>(key: K) -> ID {
-    ID(URL_SAFE_NO_PAD.encode(format!("{}:{}", K::TYPE, key.raw())))
+    of(K::TYPE, key.raw())
+}
+
+/// The global id of an object that is named by its type and its key.
+#[must_use]
+pub fn of(kind: &str, key: i64) -> ID {
+    ID(URL_SAFE_NO_PAD.encode(format!("{kind}:{key}")))
 }
 
 /// The type and key that a global id stands for.

@@ -4,8 +4,14 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Durat
 
 use ::entity::vocabulary::Language;
 use async_graphql::{
-    Name, PathSegment, Request, Response, ServerError, Value, Variables,
-    parser::{parse_query, types::OperationType},
+    Name, PathSegment, Positioned, Request, Response, ServerError, Value, Variables,
+    parser::{
+        parse_query,
+        types::{
+            Directive, DocumentOperations, ExecutableDocument, InlineFragment, OperationDefinition, OperationType,
+            Selection, SelectionSet,
+        },
+    },
 };
 use futures_util::{FutureExt, Stream, StreamExt};
 use sea_orm::DbErr;
@@ -48,6 +54,11 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// What the server itself asks.
+    pub(super) fn new(query: &str, variables: Variables) -> Self {
+        Self { query: Some(query.to_owned()), name: None, variables, _extensions: None }
+    }
+
     /// The same with a query and a name that came apart from it.
     pub(super) fn of(self, query: Option<String>, name: Option<String>) -> Self {
         Self { query, name, ..self }
@@ -146,6 +157,28 @@ impl Operation {
         Ok(Self { document, name, variables, kind })
     }
 
+    /// What it costs, by whoever measures.
+    pub(super) fn costs<E>(
+        &self,
+        measure: impl FnOnce(&ExecutableDocument, &OperationDefinition, &Variables) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        E: From<Refused>,
+    {
+        let operation = self.document.operation(self.name.as_deref())?;
+        measure(&self.document.parsed, operation, &self.variables)
+    }
+
+    /// The same with all of it skipped: it is validated as it stands, and nothing of it runs.
+    pub(super) fn without_work(&self) -> Self {
+        let mut document = Document::clone(&self.document);
+        match &mut document.parsed.operations {
+            DocumentOperations::Single(operation) => skip(operation),
+            DocumentOperations::Multiple(operations) => operations.values_mut().for_each(skip),
+        }
+        Self { document: Arc::new(document), ..self.clone() }
+    }
+
     fn request(&self) -> Request {
         let mut request = Request::new(String::new()).variables(self.variables.clone());
         request.operation_name.clone_from(&self.name);
@@ -161,6 +194,19 @@ impl Operation {
         }
         response
     }
+}
+
+/// Puts everything that an operation selects behind `@skip(if: true)`.
+fn skip(operation: &mut Positioned<OperationDefinition>) {
+    let at = operation.pos;
+    let here = |name: &str| Positioned::new(Name::new(name), at);
+    let yes = Positioned::new(async_graphql_value::Value::Boolean(true), at);
+    let directive = Directive { name: here("skip"), arguments: vec![(here("if"), yes)] };
+    let set = &mut operation.node.selection_set;
+    let all = std::mem::replace(set, Positioned::new(SelectionSet::default(), at));
+    let directives = vec![Positioned::new(directive, at)];
+    let inline = InlineFragment { type_condition: None, directives, selection_set: all };
+    set.node.items.push(Positioned::new(Selection::InlineFragment(Positioned::new(inline, at)), at));
 }
 
 /// Without a token only what nobody needs one for exists, and the schema's word on that.

@@ -13,10 +13,11 @@ use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, JsonValue, Statement};
 use serde_json::{Value, json};
 use sesame::{
-    app::App,
+    app::{App, Background},
     clock::Clock,
     config::{Partial, Settings},
     http::Serving,
+    webhooks::settings::SomeSettings,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -57,8 +58,24 @@ impl TestApp {
             network::load(&app).await;
         })
         .await;
-        let data = scratch_dir();
-        let clock = Clock::standing(monday());
+        Self::serve(db, scratch_dir(), Clock::standing(monday())).await
+    }
+
+    /// Ends as if it were killed, and serves again.
+    pub async fn restart(self) -> Self {
+        let Self { clock, _serving: serving, _data: data, _db: db, app, .. } = self;
+        drop((serving, app));
+        Self::serve(db, data, clock).await
+    }
+
+    /// Another process on the same database; what runs beside its requests ends with the second value.
+    pub async fn beside(&self) -> (Arc<App>, Background) {
+        let app = App::open(settings(&self._db.url, self._data.path()), self.clock.clone()).await.expect("an app");
+        let background = app.start();
+        (app, background)
+    }
+
+    async fn serve(db: TestDb, data: TempDir, clock: Clock) -> Self {
         let app = App::open(settings(&db.url, data.path()), clock.clone()).await.expect("an app");
         let tokens = network::sign_in_everybody(&app).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -169,6 +186,13 @@ fn settings(url: &str, data: &std::path::Path) -> Settings {
         // Tests move the clock by months; what expires has tests of its own.
         access_token_seconds: Some(10 * 365 * 86_400),
         session_days: Some(10 * 365),
+        // Receivers of webhooks are on this machine.
+        webhooks: SomeSettings {
+            allowed_networks: Some("127.0.0.0/8".parse().expect("a network")),
+            plain_http: Some(true),
+            timeout_seconds: Some(4),
+            ..SomeSettings::default()
+        },
         ..Partial::default()
     };
     Settings::resolve(&flags, &Partial::default(), &Partial::default())

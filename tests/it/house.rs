@@ -16,7 +16,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// The contexts, lowest first: one may use those before it.
-const CONTEXTS: [&str; 10] = [
+const CONTEXTS: [&str; 11] = [
     "identity",
     "crm",
     "catalog",
@@ -27,6 +27,7 @@ const CONTEXTS: [&str; 10] = [
     "opportunities",
     "orders",
     "administration",
+    "webhooks",
 ];
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -90,7 +91,7 @@ async fn rules_and_workflows_know_neither_database_nor_schema() {
         }
     };
     let database = ["sea_orm", "crate::db", "crate::op", "async fn"];
-    for context in ["crm", "forecast", "opportunities", "orders", "budgets"] {
+    for context in ["crm", "forecast", "opportunities", "orders", "budgets", "webhooks"] {
         let names = [
             "rules.rs",
             "workflow.rs",

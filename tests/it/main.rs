@@ -25,6 +25,7 @@ mod process;
 mod socket;
 mod talk;
 mod walk;
+mod webhooks;
 mod work_queue;
 
 use std::{process::ExitCode, time::Duration};
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         process::trials(),
         socket::trials(),
         walk::trials(),
+        webhooks::trials(),
         work_queue::trials(),
     ];
     harness::run(all.into_iter().flatten().collect())

@@ -51,6 +51,8 @@ pub const TABLES: &[&str] = &[
     "quota_figure",
     "former_place",
     "work_item",
+    "webhook",
+    "webhook_delivery",
     "event",
 ];
 
