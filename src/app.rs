@@ -24,6 +24,8 @@ use crate::{
     observe::{Metrics, Readings},
     outbox::Outbox,
     rates::Rates,
+    outgoing::{self, Guard},
+    webhooks,
     work_queue::Hub,
 };
 
@@ -59,6 +61,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// What the database said of itself last.
     pub readings: Readings,
+    /// Sends webhooks to whom they may be sent.
+    pub outgoing: Guard,
     /// News of the queues on their way to whoever follows them.
     pub queues: Arc<Hub>,
     policy: ArcSwap<Policy>,
@@ -86,6 +90,8 @@ impl App {
         // Durable before it is acknowledged (K-1).
         let files = files.with_fsync(true).with_automatic_cleanup(true);
         prepare(&settings).await?;
+        let rules = settings.webhooks.rules();
+        let outgoing = Guard::new(rules, Arc::new(outgoing::System));
         let seconds = u64::try_from(settings.limits.seconds).unwrap_or(u64::MAX);
         let (url, connections) = (&settings.database_url, settings.database_connections);
         let database = Database::serve(url, connections, Duration::from_secs(seconds)).await?;
@@ -111,6 +117,7 @@ impl App {
             files: Arc::new(files),
             connections: Connections::default(),
             findings: Findings::default(),
+            outgoing,
             queues: Arc::default(),
         };
         Ok(Arc::new(app))
@@ -152,6 +159,8 @@ impl App {
         if self.oidc.is_some() {
             tasks.push(supervised("reading the issuer's keys", move || read_issuer(reading.clone())));
         }
+        let telling = app();
+        tasks.push(supervised("webhooks", move || webhooks::run(telling.clone())));
         Background(tasks)
     }
 
@@ -329,7 +338,8 @@ async fn forget_hourly(app: Arc<App>) {
         hours.tick().await;
         let forgotten = async {
             crate::action::forget_answers(&app).await?;
-            crate::identity::forget_sessions(&app).await
+            crate::identity::forget_sessions(&app).await?;
+            webhooks::forget(&app).await
         };
         if let Err(error) = forgotten.await {
             tracing::warn!(%error, "what is over cannot be forgotten now");

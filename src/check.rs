@@ -15,6 +15,7 @@ use crate::{
 mod comparisons;
 mod deals;
 mod queue;
+mod webhooks;
 
 pub use budgets::Finding;
 

@@ -14,6 +14,7 @@ use crate::{
         limits::{Limits, SomeLimits, Unfit},
     },
     identity::oidc::{Oidc, SomeOidc, Unbelievable},
+    webhooks::settings as webhooks,
 };
 
 /// The fewest connections to the database: a request may need one to read beside the one it writes on, and
@@ -94,6 +95,8 @@ pub struct Partial {
     pub limits: SomeLimits,
     /// The issuer that signs people in.
     pub oidc: SomeOidc,
+    /// How webhooks are sent.
+    pub webhooks: webhooks::SomeSettings,
 }
 
 /// The settings in force.
@@ -143,6 +146,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The issuer that signs people in; none: Sésame does, with passwords.
     pub oidc: Option<Oidc>,
+    /// How webhooks are sent.
+    pub webhooks: webhooks::Settings,
     /// Whether the demonstration accounts and their password are shown.
     pub demo: bool,
     origins: Vec<(&'static str, Origin)>,
@@ -185,6 +190,17 @@ pub enum ConfigError {
         /// What it was set to.
         value: String,
     },
+    /// A variable `SESAME_WEBHOOKS_…` makes no sense.
+    #[error("SESAME_WEBHOOKS_{}: «{value}» makes no sense", name.to_uppercase())]
+    Webhooks {
+        /// Which setting.
+        name: &'static str,
+        /// What it was set to.
+        value: String,
+    },
+    /// One cannot work with a setting of the webhooks.
+    #[error(transparent)]
+    WebhooksUnfit(#[from] webhooks::Unfit),
     /// A limit is set so that it would let nothing through, or protect nothing.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -256,6 +272,8 @@ impl Partial {
             otel_endpoint: get("SESAME_OTEL_ENDPOINT").or_else(|| get("OTEL_EXPORTER_OTLP_ENDPOINT")),
             otel_share: parsed(&get, "SESAME_OTEL_SHARE", "a share from 0 to 1")?,
             limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
+            webhooks: webhooks::SomeSettings::from_variables(&get)
+                .map_err(|(name, value)| ConfigError::Webhooks { name, value })?,
         })
     }
 
@@ -335,6 +353,7 @@ impl Settings {
         let sources = [(Origin::Flag, flags), (Origin::Environment, environment), (Origin::File, file)];
         let mut pick = Pick { sources, origins: Vec::new() };
         let (limits, won) = Limits::resolve(&sources.map(|(_, partial)| &partial.limits));
+        let (webhooks, told) = webhooks::Settings::resolve(&sources.map(|(_, partial)| &partial.webhooks));
         let data = pick.take("data", |p| p.data.clone(), PathBuf::from("data"));
         let embedded = format!("sqlite://{}?mode=rwc", data.join("sesame.db").display());
         let mut settings = Self {
@@ -363,12 +382,14 @@ impl Settings {
             otel_share: pick.take("otel_share", |p| p.otel_share, 1.0),
             limits,
             oidc: oidc(&mut pick),
+            webhooks,
             demo: false,
             data,
             origins: pick.origins,
         };
         let origin = |won: Option<usize>| won.map_or(Origin::Default, |place| sources[place].0);
         settings.origins.extend(Limits::NAMES.iter().copied().zip(won.into_iter().map(origin)));
+        settings.origins.extend(webhooks::Settings::NAMES.iter().copied().zip(told.into_iter().map(origin)));
         settings
     }
 
@@ -382,6 +403,7 @@ impl Settings {
             return Err(ConfigError::Origin(odd.clone()));
         }
         self.oidc.as_ref().map_or(Ok(()), Oidc::check)?;
+        self.webhooks.check()?;
         if self.database_connections < FEWEST_CONNECTIONS {
             return Err(ConfigError::Connections(self.database_connections));
         }
@@ -430,9 +452,12 @@ impl Settings {
             },
         };
         let limits: std::collections::HashMap<_, _> = Limits::NAMES.iter().copied().zip(self.limits.values()).collect();
-        let line = |(name, origin): &(&'static str, Origin)| match limits.get(name) {
-            Some(limit) => format!("limits.{name} = {limit}  # {origin}\n"),
-            None => format!("{name} = {}  # {origin}\n", value(name)),
+        let webhooks: std::collections::HashMap<_, _> =
+            webhooks::Settings::NAMES.iter().copied().zip(self.webhooks.values()).collect();
+        let line = |(name, origin): &(&'static str, Origin)| match (limits.get(name), webhooks.get(name)) {
+            (Some(limit), _) => format!("limits.{name} = {limit}  # {origin}\n"),
+            (None, Some(setting)) => format!("webhooks.{name} = {setting}  # {origin}\n"),
+            (None, None) => format!("{name} = {}  # {origin}\n", value(name)),
         };
         // Without an issuer nothing is said of it.
         let is_told = |(name, _): &&(&'static str, Origin)| self.oidc.is_some() || !name.starts_with("oidc.");

@@ -45,6 +45,7 @@ pub struct Query(
     crate::opportunities::OpportunitiesQuery,
     crate::orders::OrdersQuery,
     crate::playbook::PlaybookQuery,
+    crate::webhooks::WebhooksQuery,
     crate::work_queue::WorkQueueQuery,
 );
 
@@ -60,6 +61,7 @@ pub struct Mutation(
     crate::opportunities::OpportunitiesMutation,
     crate::orders::OrdersMutation,
     crate::playbook::PlaybookMutation,
+    crate::webhooks::WebhooksMutation,
 );
 
 /// Everything that can be followed.

@@ -52,6 +52,7 @@ mod scan;
 mod serving;
 mod session;
 mod socket;
+pub mod stored;
 mod stream;
 mod told;
 

@@ -51,12 +51,14 @@ pub mod op;
 pub mod opportunities;
 pub mod orders;
 pub mod outbox;
+pub mod outgoing;
 pub mod playbook;
 pub mod rates;
 pub mod record;
 pub mod refusal;
 pub mod transition;
 pub mod version;
+pub mod webhooks;
 pub mod work_queue;
 pub mod workflow;
 

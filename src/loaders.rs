@@ -30,7 +30,9 @@ use ::entity::{
     identity::{delegation, person, region, role},
     vocabulary::{
         AccountId, ArticleId, ContactId, DelegationId, EnvelopeId, GoodwillId, PersonId, QuotaId, RegionId, SiteId,
+        WebhookId,
     },
+    webhooks::webhook,
 };
 use async_graphql::{Context, dataloader::Loader};
 use futures_util::{
@@ -47,6 +49,7 @@ use crate::{
     error::{Error, Result},
     forecast, identity,
     op::Op,
+    webhooks,
 };
 
 /// Most keys to one statement; SQLite takes 32 766 parameters.
@@ -369,6 +372,7 @@ by_key! {
     EnvelopeId => envelope::Model, budgets::store::envelopes_by_key;
     GoodwillId => goodwill::Model, budgets::store::gestures_by_key;
     QuotaId => quota::Model, forecast::store::quotas_by_key;
+    WebhookId => webhook::Model, webhooks::store::by_key;
 }
 
 #[cfg(test)]

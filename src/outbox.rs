@@ -38,6 +38,8 @@ use crate::{
     work_queue::Moves,
 };
 
+pub mod kinds;
+
 /// How many events a slow reader may be behind before it has to catch up from the table.
 const BACKLOG: usize = 4096;
 /// Events to one statement of a follower who catches up.

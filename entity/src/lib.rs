@@ -68,6 +68,12 @@ pub mod forecast {
     pub mod quota_figure;
 }
 
+/// Who is told of events, and each time.
+pub mod webhooks {
+    pub mod delivery;
+    pub mod webhook;
+}
+
 /// What serves every context: policy, queues, events, stored answers.
 pub mod platform {
     pub mod event;

@@ -14,6 +14,7 @@ mod people;
 mod playbook;
 mod sales;
 mod sets;
+mod webhooks;
 
 pub use crm::*;
 pub use day::Day;
@@ -26,3 +27,4 @@ pub use people::People;
 pub use playbook::{ClassRules, Playbook, StopReason};
 pub use sales::*;
 pub use sets::*;
+pub use webhooks::*;

@@ -25,6 +25,7 @@ mod m0014_policy_history;
 mod m0015_sign_in;
 mod m0016_http_limits;
 mod m0018_audit;
+mod m0017_webhooks;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_sign_in::Migration),
             Box::new(m0016_http_limits::Migration),
             Box::new(m0018_audit::Migration),
+            Box::new(m0017_webhooks::Migration),
         ]
     }
 }

@@ -315,6 +315,26 @@ permissions! {
     ReadForecast = "readForecast",
     /// Set what a person or a team is to sign in a quarter.
     SetQuota = "setQuota",
+    /// Read webhooks and their deliveries.
+    ReadWebhooks = "readWebhooks",
+    /// Register a webhook.
+    CreateWebhook = "createWebhook",
+    /// Change a webhook.
+    UpdateWebhook = "updateWebhook",
+    /// Have a webhook told again.
+    EnableWebhook = "enableWebhook",
+    /// Switch a webhook off.
+    DisableWebhook = "disableWebhook",
+    /// Delete a webhook.
+    DeleteWebhook = "deleteWebhook",
+    /// Give a webhook another secret.
+    RotateWebhookSecret = "rotateWebhookSecret",
+    /// Send a test to a webhook.
+    TestWebhook = "testWebhook",
+    /// Have a webhook told again of what happened.
+    ReplayWebhook = "replayWebhook",
+    /// Begin a delivery again.
+    ReplayDelivery = "replayDelivery",
 }
 
 impl Permission {

@@ -23,6 +23,7 @@ pub(super) fn all(postgres: bool) -> Vec<Comparison> {
         establishments(),
     ];
     all.extend(super::deals::comparisons(postgres));
+    all.extend(super::webhooks::comparisons());
     all.extend(NUMBERED.iter().map(|numbered| numbered.last_number(postgres)));
     if !postgres {
         // PostgreSQL lets nobody break these.

@@ -11,6 +11,7 @@ use ::entity::{
     orders::{attachment, order, order_line, order_result, upload},
     platform::{event, idempotency, number_series, policy_history, policy_line, policy_version, work_item},
     sales::{opportunity, oppy_document, playbook},
+    webhooks::{delivery, webhook},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, EntityName, Statement};
 
@@ -156,6 +157,8 @@ fn tables() -> Vec<String> {
         quoted(quota::Entity),
         quoted(quota_figure::Entity),
         quoted(playbook::Entity),
+        quoted(webhook::Entity),
+        quoted(delivery::Entity),
     ]
 }
 

@@ -184,6 +184,14 @@ const MEANINGS: &[(&str, &str)] = &[
     ("WAITING_FOR_OWNER", "The documents are with the deal's owner."),
     ("ASSISTANT_MAY_CHECK", "An assistant of the delegation may still make that check."),
     ("PERSON_NOT_ABLE", "The person cannot take that part."),
+    ("URL_REFUSED", "Nothing is sent to that address; the message says to which ones."),
+    ("EVENT_UNKNOWN", "Nothing of that kind ever happens; the details name the families of events."),
+    ("HEADER_REFUSED", "A header that cannot be sent along."),
+    ("QUERY_INVALID", "The query is not valid with the rights that it runs with."),
+    ("RUN_AS_INACTIVE", "The person whose rights are used cannot sign in."),
+    ("TOO_MANY_WEBHOOKS", "There are as many webhooks as there may be."),
+    ("DELIVERY_PENDING", "The delivery has not ended; it is attempted by itself."),
+    ("NOTHING_TO_REPLAY", "No event from there on was shown to the webhook yet."),
     ("PLAYBOOK_INVALID", "A value of the playbook that cannot be."),
 ];
 

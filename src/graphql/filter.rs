@@ -1,9 +1,9 @@
 //! Typed filters (G-17): the conditions on one column, and how filters of a list are combined.
 
 use ::entity::vocabulary::{
-    AccountId, AccountKind, ActionType, ArticleCategory, Day, DelegationId, EnvelopeKind, ForecastCategory,
-    GoodwillStatus, Language, Money, OppyStage, OrderKind, OrderStatus, PersonId, RegionId, Sector, SizeClass,
-    WorkKind,
+    AccountId, AccountKind, ActionType, ArticleCategory, Day, DelegationId, DeliveryState, EnvelopeKind,
+    ForecastCategory, GoodwillStatus, Language, Money, OppyStage, OrderKind, OrderStatus, PersonId, RegionId, Sector,
+    SizeClass, WebhookId, WorkKind,
 };
 use async_graphql::{InputObject, InputType};
 use chrono::{DateTime, Utc};
@@ -69,7 +69,7 @@ macro_rules! by_code {
 }
 
 by_code! {
-    AccountKind, ActionType, ArticleCategory, EnvelopeKind, ForecastCategory, GoodwillStatus, Language, OppyStage, OrderKind, OrderStatus, Sector, SizeClass, WorkKind
+    AccountKind, ActionType, ArticleCategory, DeliveryState, EnvelopeKind, ForecastCategory, GoodwillStatus, Language, OppyStage, OrderKind, OrderStatus, Sector, SizeClass, WorkKind
 }
 
 impl Comparable for String {
@@ -102,6 +102,8 @@ impl<K: Key> Comparable for IdOf<K> {
     concrete(name = "GoodwillStatusFilter", params(GoodwillStatus)),
     concrete(name = "OrderKindFilter", params(OrderKind)),
     concrete(name = "ActionTypeFilter", params(ActionType)),
+    concrete(name = "DeliveryStateFilter", params(DeliveryState)),
+    concrete(name = "WebhookIdFilter", params(AWebhook)),
     concrete(name = "AccountIdFilter", params(AnAccount)),
     concrete(name = "DelegationIdFilter", params(ADelegation)),
     concrete(name = "PersonIdFilter", params(APerson)),
@@ -119,6 +121,7 @@ type AnAccount = IdOf<AccountId>;
 type ADelegation = IdOf<DelegationId>;
 type APerson = IdOf<PersonId>;
 type ARegion = IdOf<RegionId>;
+type AWebhook = IdOf<WebhookId>;
 
 /// Between which values it lies; all that is given holds together.
 #[derive(Clone, Debug, InputObject)]

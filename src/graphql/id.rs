@@ -1,9 +1,9 @@
 //! Opaque global ids: base64 of the type's name and the key.
 
 use ::entity::vocabulary::{
-    AccountId, ApiKeyId, ArticleId, AttachmentId, ContactId, DelegationId, DeputyId, EnvelopeId, EventId, GoodwillId,
-    LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, QuotaId, RegionId, SiteId, UploadId,
-    WorkItemId,
+    AccountId, ApiKeyId, ArticleId, AttachmentId, ContactId, DelegationId, DeliveryId, DeputyId, EnvelopeId, EventId,
+    GoodwillId, LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, QuotaId, RegionId, SiteId, UploadId,
+    WebhookId, WorkItemId,
 };
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -50,6 +50,8 @@ keys! {
     WorkItemId = "WorkItem",
     OppyDocumentId = "OppyDocument",
     EventId = "TimelineEntry",
+    WebhookId = "Webhook",
+    DeliveryId = "WebhookDelivery",
 }
 
 /// The global id of a key.

@@ -1,8 +1,10 @@
 //! Relay's `node`: any object by its global id, where one may read it.
 
+use std::sync::Arc;
+
 use ::entity::vocabulary::{
-    AccountId, ApiKeyId, ArticleId, ContactId, DelegationId, DeputyId, EnvelopeId, GoodwillId, OpportunityId, OrderId,
-    PersonId, QuotaId, RegionId, SiteId, WorkItemId,
+    AccountId, ApiKeyId, ArticleId, ContactId, DelegationId, DeliveryId, DeputyId, EnvelopeId, GoodwillId, OpportunityId,
+    OrderId, PersonId, QuotaId, RegionId, SiteId, WebhookId, WorkItemId,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 
@@ -27,10 +29,14 @@ use crate::{
         self,
         types::{ApiKey, Delegation, Deputy, Person, Region},
     },
-    loaders::Loaders,
+    loaders::{self, Loaders},
     op::Op,
     opportunities::{self, types::Opportunity},
     orders::{Readable, types::Order},
+    webhooks::{
+        self,
+        types::{Webhook, WebhookDelivery},
+    },
     work_queue::{Waiting, types::WorkItem},
 };
 
@@ -70,6 +76,10 @@ pub enum Node {
     ApiKey(ApiKey),
     /// An entry of the audit log.
     AuditEntry(AuditEntry),
+    /// An address that is told of events.
+    Webhook(Webhook),
+    /// What one webhook is told of one event.
+    WebhookDelivery(WebhookDelivery),
 }
 
 /// Look-ups by global id.
@@ -102,6 +112,15 @@ impl NodeQuery {
     }
 }
 
+/// Whether there is an object of that id that the caller may read.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_readable(op: &Arc<Op>, id: &ID) -> crate::error::Result<bool> {
+    let known = Loaders::new(op);
+    Ok(loaders::along_with(find(op, &known, id)).await?.is_some())
+}
+
 /// What a global id stands for; nothing where the caller may not read it.
 ///
 /// # Errors
@@ -130,6 +149,10 @@ pub async fn find(op: &Op, loaders: &Loaders, id: &ID) -> crate::error::Result<O
         QuotaId::TYPE => forecast::readable(op, loaders, QuotaId(key)).await?.map(|row| Quota(row).into()),
         EntryId::TYPE => audit::readable(op, loaders, EntryId::from_raw(key)).await?.map(Node::from),
         ArticleId::TYPE => catalog::readable(op, loaders, ArticleId(key)).await?.map(|row| Article(row).into()),
+        WebhookId::TYPE => webhooks::readable(op, WebhookId(key)).await?.map(|row| Webhook(row).into()),
+        DeliveryId::TYPE => {
+            webhooks::readable_delivery(op, DeliveryId(key)).await?.map(|row| WebhookDelivery(row).into())
+        }
         _ => None,
     })
 }

@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Durat
 
 use ::entity::vocabulary::Language;
 use async_graphql::{
-    Name, PathSegment, Request, Response, ServerError, Value, Variables,
+    Name, PathSegment, Positioned, Request, Response, ServerError, Value, Variables,
     parser::{
         parse_query,
-        types::{OperationDefinition, OperationType, Selection},
+        types::{
+            Directive, DocumentOperations, ExecutableDocument, InlineFragment, OperationDefinition, OperationType,
+            Selection, SelectionSet,
+        },
     },
 };
 use futures_util::{FutureExt, Stream, StreamExt, stream};
@@ -60,6 +63,12 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// What the server itself asks: nobody has to publish it.
+    pub(super) fn new(query: &str, variables: Variables) -> Self {
+        let query = Some(query.to_owned());
+        Self { query, name: None, variables, extensions: None, document_id: None, is_published: true }
+    }
+
     /// The same with a query, a name and an id that came apart from it.
     pub(super) fn of(self, query: Option<String>, name: Option<String>, document_id: Option<String>) -> Self {
         Self { query, name, document_id, ..self }
@@ -251,6 +260,28 @@ impl Operation {
         (self.name.clone().or_else(only), fields)
     }
 
+    /// What it costs, by whoever measures.
+    pub(super) fn costs<E>(
+        &self,
+        measure: impl FnOnce(&ExecutableDocument, &OperationDefinition, &Variables) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        E: From<Refused>,
+    {
+        let operation = self.document.operation(self.name.as_deref())?;
+        measure(&self.document.parsed, operation, &self.variables)
+    }
+
+    /// The same with all of it skipped: it is validated as it stands, and nothing of it runs.
+    pub(super) fn without_work(&self) -> Self {
+        let mut document = Document::clone(&self.document);
+        match &mut document.parsed.operations {
+            DocumentOperations::Single(operation) => skip(operation),
+            DocumentOperations::Multiple(operations) => operations.values_mut().for_each(skip),
+        }
+        Self { document: Arc::new(document), ..self.clone() }
+    }
+
     fn request(&self) -> Request {
         let mut request = Request::new(String::new()).variables(self.variables.clone());
         request.operation_name.clone_from(&self.name);
@@ -288,6 +319,19 @@ pub(super) fn consider(body: &[u8], limits: &Limits) -> Result<(), Refused> {
     check_given(operation, &variables)?;
     let _roots = document.roots(operation);
     check_cost(&document.parsed, operation, &variables, limits).map(drop)
+}
+
+/// Puts everything that an operation selects behind `@skip(if: true)`.
+fn skip(operation: &mut Positioned<OperationDefinition>) {
+    let at = operation.pos;
+    let here = |name: &str| Positioned::new(Name::new(name), at);
+    let yes = Positioned::new(async_graphql_value::Value::Boolean(true), at);
+    let directive = Directive { name: here("skip"), arguments: vec![(here("if"), yes)] };
+    let set = &mut operation.node.selection_set;
+    let all = std::mem::replace(set, Positioned::new(SelectionSet::default(), at));
+    let directives = vec![Positioned::new(directive, at)];
+    let inline = InlineFragment { type_condition: None, directives, selection_set: all };
+    set.node.items.push(Positioned::new(Selection::InlineFragment(Positioned::new(inline, at)), at));
 }
 
 /// Without a token only what nobody needs one for exists, and the schema's word on that.

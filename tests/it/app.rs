@@ -13,10 +13,11 @@ use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, JsonValue, Statement};
 use serde_json::{Value, json};
 use sesame::{
-    app::App,
+    app::{App, Background},
     clock::Clock,
     config::{Partial, Settings},
     http::Serving,
+    webhooks::settings::SomeSettings,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -66,10 +67,28 @@ impl TestApp {
         })
         .await;
         let data = scratch_dir();
-        let clock = Clock::standing(monday());
         let mut flags = flags(&db.url, data.path());
         change(&mut flags);
-        let app = App::open(settings(flags), clock.clone()).await.expect("an app");
+        Self::serve(db, data, Clock::standing(monday()), settings(flags)).await
+    }
+
+    /// Ends as if it were killed, and serves again.
+    pub async fn restart(self) -> Self {
+        let Self { clock, _serving: serving, _data: data, _db: db, app, .. } = self;
+        let settings = app.settings.clone();
+        drop((serving, app));
+        Self::serve(db, data, clock, settings).await
+    }
+
+    /// Another process on the same database; what runs beside its requests ends with the second value.
+    pub async fn beside(&self) -> (Arc<App>, Background) {
+        let app = App::open(self.app.settings.clone(), self.clock.clone()).await.expect("an app");
+        let background = app.start();
+        (app, background)
+    }
+
+    async fn serve(db: TestDb, data: TempDir, clock: Clock, settings: Settings) -> Self {
+        let app = App::open(settings, clock.clone()).await.expect("an app");
         let tokens = network::sign_in_everybody(&app).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let serving = Serving::start(app.clone(), listener).expect("a server");
@@ -202,6 +221,13 @@ fn flags(url: &str, data: &std::path::Path) -> Partial {
         access_token_seconds: Some(10 * 365 * 86_400),
         session_days: Some(10 * 365),
         metrics_address: Some(([127, 0, 0, 1], 0).into()),
+        // Receivers of webhooks are on this machine.
+        webhooks: SomeSettings {
+            allowed_networks: Some("127.0.0.0/8".parse().expect("a network")),
+            plain_http: Some(true),
+            timeout_seconds: Some(4),
+            ..SomeSettings::default()
+        },
         ..Partial::default()
     }
 }

@@ -16,7 +16,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// The contexts, lowest first: one may use those before it.
-const CONTEXTS: [&str; 12] = [
+const CONTEXTS: [&str; 13] = [
     "identity",
     "crm",
     "catalog",
@@ -29,6 +29,7 @@ const CONTEXTS: [&str; 12] = [
     "administration",
     "access",
     "audit",
+    "webhooks",
 ];
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -92,7 +93,7 @@ async fn rules_and_workflows_know_neither_database_nor_schema() {
         }
     };
     let database = ["sea_orm", "crate::db", "crate::op", "async fn"];
-    for context in ["administration", "audit", "crm", "forecast", "opportunities", "orders", "budgets"] {
+    for context in ["administration", "audit", "crm", "forecast", "opportunities", "orders", "budgets", "webhooks"] {
         let names = [
             "rules.rs",
             "workflow.rs",

@@ -38,6 +38,7 @@ mod socket;
 mod stream;
 mod talk;
 mod walk;
+mod webhooks;
 mod work_queue;
 
 use std::{process::ExitCode, time::Duration};
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         socket::trials(),
         stream::trials(),
         walk::trials(),
+        webhooks::trials(),
         work_queue::trials(),
     ];
     harness::run(all.into_iter().flatten().collect())

@@ -54,6 +54,8 @@ pub const TABLES: &[&str] = &[
     "quota_figure",
     "former_place",
     "work_item",
+    "webhook",
+    "webhook_delivery",
     "event",
 ];
 

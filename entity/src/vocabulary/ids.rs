@@ -79,4 +79,8 @@ ids! {
     WorkItemId,
     /// Key of an event.
     EventId,
+    /// Key of a webhook.
+    WebhookId,
+    /// Key of what a webhook is told of an event.
+    DeliveryId,
 }
