@@ -93,6 +93,7 @@ pub const ALL: &[&str] = &[
     "policy.changed",
     "quota.set",
     "upload.created",
+    "upload.received",
     "webhook.created",
     "webhook.deleted",
     "webhook.delivery_replayed",
