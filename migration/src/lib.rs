@@ -21,6 +21,7 @@ mod m0010_crm;
 mod m0011_opportunities;
 mod m0012_forecast;
 mod m0013_grants;
+mod m0019_running;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_opportunities::Migration),
             Box::new(m0012_forecast::Migration),
             Box::new(m0013_grants::Migration),
+            Box::new(m0019_running::Migration),
         ]
     }
 }
