@@ -18,6 +18,7 @@ static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub mod action;
 pub mod administration;
 pub mod app;
+pub mod archive;
 pub mod audit;
 pub mod authz;
 pub mod budgets;
