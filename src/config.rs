@@ -4,11 +4,16 @@ use std::{fmt, net::IpAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-use crate::http::limits::{Limits, SomeLimits, Unfit};
+use crate::http::{
+    limits::{Limits, SomeLimits, Unfit},
+    proxies::Proxies,
+};
 
 /// The fewest connections to the database: a request may need one to read beside the one it writes on, and
 /// the outbox must get through beside it.
 const FEWEST_CONNECTIONS: u32 = 3;
+/// The longest that a server goes on after it was told to end.
+const LONGEST_DRAIN: u32 = 600;
 
 /// Where a setting came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,10 @@ pub struct Partial {
     pub upload_bytes: Option<u64>,
     /// Whether logs are JSON lines.
     pub log_json: Option<bool>,
+    /// Proxies whose word is taken for whom they speak for: addresses and networks.
+    pub trusted_proxies: Option<Proxies>,
+    /// Seconds from the order to end until connections are no longer taken, while readiness is red.
+    pub drain_seconds: Option<u32>,
     /// Limits on what one request may ask for.
     pub limits: SomeLimits,
 }
@@ -89,6 +98,10 @@ pub struct Settings {
     pub upload_bytes: u64,
     /// Whether logs are JSON lines.
     pub log_json: bool,
+    /// Proxies whose word is taken for whom they speak for.
+    pub trusted_proxies: Proxies,
+    /// Seconds from the order to end until connections are no longer taken, while readiness is red.
+    pub drain_seconds: u32,
     /// Limits on what one request may ask for.
     pub limits: Limits,
     /// Whether the demonstration accounts and their password are shown.
@@ -139,6 +152,9 @@ pub enum ConfigError {
     /// There are too few connections to the database to work with.
     #[error("database_connections = {0}: there are at least {FEWEST_CONNECTIONS}")]
     Connections(u32),
+    /// It would take too long to end.
+    #[error("drain_seconds = {0}: it is at most {LONGEST_DRAIN}")]
+    Drain(u32),
 }
 
 impl Partial {
@@ -159,6 +175,8 @@ impl Partial {
             session_days: parsed(&get, "SESAME_SESSION_DAYS", "a number of days")?,
             upload_bytes: parsed(&get, "SESAME_UPLOAD_BYTES", "a number of bytes")?,
             log_json: parsed(&get, "SESAME_LOG_JSON", "true or false")?,
+            trusted_proxies: parsed(&get, "SESAME_TRUSTED_PROXIES", "addresses and networks with commas between")?,
+            drain_seconds: parsed(&get, "SESAME_DRAIN_SECONDS", "a number of seconds")?,
             limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
         })
     }
@@ -224,6 +242,8 @@ impl Settings {
             session_days: pick.take("session_days", |p| p.session_days, 30),
             upload_bytes: pick.take("upload_bytes", |p| p.upload_bytes, 20 * 1024 * 1024),
             log_json: pick.take("log_json", |p| p.log_json, false),
+            trusted_proxies: pick.take("trusted_proxies", |p| p.trusted_proxies.clone(), Proxies::default()),
+            drain_seconds: pick.take("drain_seconds", |p| p.drain_seconds, 0),
             limits,
             demo: false,
             data,
@@ -243,6 +263,9 @@ impl Settings {
         if self.database_connections < FEWEST_CONNECTIONS {
             return Err(ConfigError::Connections(self.database_connections));
         }
+        if self.drain_seconds > LONGEST_DRAIN {
+            return Err(ConfigError::Drain(self.drain_seconds));
+        }
         Ok(())
     }
 
@@ -261,6 +284,8 @@ impl Settings {
             "session_days" => self.session_days.to_string(),
             "upload_bytes" => self.upload_bytes.to_string(),
             "log_json" => self.log_json.to_string(),
+            "trusted_proxies" => self.trusted_proxies.to_string(),
+            "drain_seconds" => self.drain_seconds.to_string(),
             _ => String::new(),
         };
         let limits: std::collections::HashMap<_, _> = Limits::NAMES.iter().copied().zip(self.limits.values()).collect();
@@ -327,6 +352,17 @@ mod tests {
         assert_eq!(checked(""), Ok(()));
         assert!(checked("[limits]\nnesting = 100000").unwrap_err().contains("limits.nesting"));
         assert!(checked("database_connections = 1").unwrap_err().contains("database_connections"));
+        assert!(checked("drain_seconds = 601").unwrap_err().contains("drain_seconds"));
+    }
+
+    #[test]
+    fn proxies_come_from_the_file_as_a_list_and_from_the_environment_with_commas() {
+        let file: Partial = toml::from_str("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]").unwrap();
+        let get = |name: &str| (name == "SESAME_TRUSTED_PROXIES").then(|| "10.0.0.0/8, ::1".to_owned());
+        assert_eq!(Partial::from_environment(get).unwrap().trusted_proxies, file.trusted_proxies);
+        let get = |name: &str| (name == "SESAME_TRUSTED_PROXIES").then(|| "nginx".to_owned());
+        assert!(Partial::from_environment(get).unwrap_err().to_string().contains("nginx"));
+        assert!(toml::from_str::<Partial>("trusted_proxies = [\"nginx\"]").is_err());
     }
 
     #[test]

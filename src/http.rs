@@ -6,7 +6,14 @@
 //! ```
 //! Every answer names its request (`x-request-id`), which the log and the events do too.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ::entity::vocabulary::Language;
 use axum::{
@@ -37,6 +44,7 @@ mod json;
 pub mod limits;
 mod operation;
 mod patient;
+pub mod proxies;
 mod scan;
 mod serving;
 mod socket;
@@ -70,6 +78,8 @@ struct Server {
 pub struct Life {
     /// Whether it ends.
     ends: watch::Receiver<bool>,
+    /// Whether nobody should come any more, though whoever comes is still answered.
+    drains: Arc<AtomicBool>,
     /// The sockets that are open.
     sockets: watch::Sender<usize>,
 }
@@ -78,7 +88,16 @@ impl Life {
     /// The life that ends when the sender says so, or is gone.
     #[must_use]
     pub fn new(ends: watch::Receiver<bool>) -> Self {
-        Self { ends, sockets: watch::Sender::new(0) }
+        Self { ends, drains: Arc::default(), sockets: watch::Sender::new(0) }
+    }
+
+    /// From now on nobody should come any more: readiness is red, and each answer is the last of its connection.
+    fn drain(&self) {
+        self.drains.store(true, Ordering::SeqCst);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.drains.load(Ordering::SeqCst) || self.is_ending()
     }
 
     fn is_ending(&self) -> bool {
@@ -228,7 +247,7 @@ async fn schema(State(server): State<Arc<Server>>, headers: HeaderMap) -> Respon
 /// the server ends.
 async fn ready(State(server): State<Arc<Server>>) -> Response {
     let not_ready = |why: &'static str| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
-    if server.life.is_ending() {
+    if server.life.is_draining() {
         return not_ready("the server is ending\n");
     }
     if server.app.outbox.is_late() {
