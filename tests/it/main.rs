@@ -1,11 +1,16 @@
 //! The one integration binary: see [`harness`] for how its trials are listed and run.
 
+#![forbid(unsafe_code)]
+
 mod app;
+mod archives;
 mod audit;
 mod authz_matrix;
+mod balanced;
 mod budgets;
 mod crm;
 mod demo;
+mod deploy;
 mod excessive;
 mod faults;
 mod feeds;
@@ -22,6 +27,7 @@ mod opportunities;
 mod orders;
 mod postgres;
 mod process;
+mod running;
 mod socket;
 mod talk;
 mod walk;
@@ -39,11 +45,14 @@ fn main() -> ExitCode {
     }
     let all = [
         trials(),
+        archives::trials(),
         audit::trials(),
         authz_matrix::trials(),
+        balanced::trials(),
         budgets::trials(),
         crm::trials(),
         demo::trials(),
+        deploy::trials(),
         faults::trials(),
         feeds::trials(),
         files::trials(),
@@ -56,6 +65,7 @@ fn main() -> ExitCode {
         opportunities::trials(),
         orders::trials(),
         process::trials(),
+        running::trials(),
         socket::trials(),
         walk::trials(),
         work_queue::trials(),
