@@ -1,6 +1,15 @@
 //! A server that answers: its listener, its connections, and how they end.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -35,6 +44,8 @@ const LAST_WORDS: Duration = Duration::from_secs(9);
 const SILENCE: Duration = Duration::from_millis(5);
 /// How long whoever goes on knocking is let in.
 const LAST_KNOCKS: Duration = Duration::from_millis(250);
+/// How long the first request of a connection may take when the server ends.
+const FIRST_WORDS: Duration = Duration::from_millis(500);
 /// Pause after the machine had no room for one more connection.
 const BREATH: Duration = Duration::from_millis(200);
 /// Most bytes of a request's headers.
@@ -210,8 +221,10 @@ async fn connection(stream: TcpStream, guest: Guest, router: Router, mut life: L
         tracing::debug!(%error, "small messages may be held back");
     }
     let stream = TokioIo::new(Patient::new(stream, Duration::from_secs(limits.unread_seconds), SLOWEST));
-    let living = life.clone();
+    let (living, asked) = (life.clone(), Arc::<AtomicBool>::default());
+    let was_asked = asked.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        asked.store(true, Ordering::SeqCst);
         guest.sign(&mut request);
         answer(router.clone(), request.map(Body::new), living.clone())
     });
@@ -225,8 +238,20 @@ async fn connection(stream: TcpStream, guest: Guest, router: Router, mut life: L
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = life.end() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            // The first request may be on its way: told to end now, the connection would be closed in its face.
+            let first = async {
+                match was_asked.load(Ordering::SeqCst) {
+                    true => None,
+                    false => timeout(FIRST_WORDS, connection.as_mut()).await.ok(),
+                }
+            };
+            match first.await {
+                Some(ended) => ended,
+                None => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
         }
     };
     if let Err(error) = ended {
