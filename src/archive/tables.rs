@@ -44,7 +44,7 @@ enum Form {
     Json,
     /// Bytes, in hexadecimal.
     Bytes,
-    /// Anything else, in a text: decimals, for one, exactly.
+    /// Anything else, in a text: fractions, for one, exactly.
     Text,
 }
 
@@ -58,6 +58,7 @@ impl Form {
             (DbBackend::Postgres, "bytea") | (_, "blob") => Self::Bytes,
             (DbBackend::Postgres, _) => Self::Text,
             (_, "boolean") => Self::Truth,
+            (_, "real" | "float" | "double" | "double precision") => Self::Text,
             _ => Self::Plain,
         }
     }
@@ -89,7 +90,9 @@ impl Column {
             ),
             (Form::Bytes, DbBackend::Postgres) => format!("encode({name}, 'hex')"),
             (Form::Bytes, _) => format!("CASE WHEN {name} IS NOT NULL THEN lower(hex({name})) END"),
-            (Form::Json | Form::Text, _) => format!("{name}::text"),
+            (Form::Json | Form::Text, DbBackend::Postgres) => format!("{name}::text"),
+            // All digits of a binary fraction: it comes back as it was.
+            (Form::Json | Form::Text, _) => format!("CASE WHEN {name} IS NOT NULL THEN printf('%!.17g', {name}) END"),
         }
     }
 

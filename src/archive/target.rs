@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The tables that the first start of a server fills: they do not make a database somebody's.
-const SHIPPED: [&str; 4] = ["playbook", "policy_line", "policy_version", "role"];
+const SHIPPED: [&str; 5] = ["playbook", "policy_history", "policy_line", "policy_version", "role"];
 
 /// How long connections that were closed may take to be gone.
 const FAREWELL: Duration = Duration::from_secs(2);

@@ -149,7 +149,7 @@ async fn k3_readiness_goes_red_before_the_door_is_closed(backend: Backend) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let red = ask(port.clone()).await;
-    assert!(!red.status.success() && told(&red).contains("ending"), "{}", told(&red));
+    assert!(!red.status.success() && told(&red).contains("DRAINING"), "{}", told(&red));
     // Everything else goes on; who keeps connections is told to open another.
     for path in ["/healthz", "/schema.graphql"] {
         let answer = get(path).await;
