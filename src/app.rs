@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use migration::MigratorTrait;
 use object_store::{ObjectStore, local::LocalFileSystem};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait};
 
 use ::entity::{platform::policy_version, vocabulary::SessionId};
 
@@ -82,13 +82,9 @@ impl App {
     pub async fn open(settings: Settings, clock: Clock) -> Result<Arc<Self>> {
         settings.check().map_err(|e| Error::Internal(e.into()))?;
         let fault = |e: std::io::Error| Error::Internal(e.into());
-        let uploads = settings.data.join("uploads");
-        std::fs::create_dir_all(&uploads).map_err(fault)?;
+        let files = files(&settings)?;
         let issuer = Issuer::open(&settings).map_err(fault)?;
         let oidc = settings.oidc.clone().map(Provider::new).transpose().map_err(|e| Error::Internal(e.into()))?;
-        let files = LocalFileSystem::new_with_prefix(&uploads).map_err(|e| Error::Internal(e.into()))?;
-        // Durable before it is acknowledged (K-1).
-        let files = files.with_fsync(true).with_automatic_cleanup(true);
         prepare(&settings).await?;
         let rules = settings.webhooks.rules();
         let outgoing = Guard::new(rules, Arc::new(outgoing::System));
@@ -114,7 +110,7 @@ impl App {
             directory: Directory::default(),
             issuer,
             oidc,
-            files: Arc::new(files),
+            files,
             connections: Connections::default(),
             findings: Findings::default(),
             outgoing,
@@ -323,9 +319,21 @@ async fn catch_up_with_policy(app: &App) -> Result<bool> {
     Ok(is_old)
 }
 
-/// Brings the schema up to date, on a connection that may take its time.
+/// Where files are kept: in the data folder.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn files(settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
+    let uploads = settings.data.join("uploads");
+    std::fs::create_dir_all(&uploads).map_err(|e| Error::Internal(e.into()))?;
+    let files = LocalFileSystem::new_with_prefix(&uploads).map_err(|e| Error::Internal(e.into()))?;
+    // Durable before it is acknowledged (K-1).
+    Ok(Arc::new(files.with_fsync(true).with_automatic_cleanup(true)))
+}
+
+/// Brings the schema up to date, on connections that may take their time: one to work on, one for its turn.
 async fn prepare(settings: &Settings) -> Result<()> {
-    let database = Database::connect(&settings.database_url, 1).await?;
+    let database = Database::connect(&settings.database_url, 2).await?;
     migrate(&database).await?;
     database.close().await?;
     Ok(())
@@ -347,12 +355,39 @@ async fn forget_hourly(app: Arc<App>) {
     }
 }
 
-/// Brings the database's schema up to date.
+/// The advisory lock of whoever changes the schema.
+const MIGRATING: i64 = 0x5e5a_3e04;
+
+/// Waits until no other process changes the schema; none does until this is dropped. On SQLite there is no other.
+async fn turn(database: &Database) -> Result<Option<DatabaseTransaction>> {
+    if !database.is_postgres() {
+        return Ok(None);
+    }
+    let turn = database.begin().await?;
+    turn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATING})")).await?;
+    Ok(Some(turn))
+}
+
+/// Brings the database's schema up to date, one process at a time: the others find it done. On PostgreSQL it
+/// takes two connections.
 ///
 /// # Errors
 /// When a step fails, or the schema is newer than this program.
 pub async fn migrate(database: &Database) -> Result<()> {
-    migration::Migrator::up(database.writer(), None).await.map_err(|error| {
+    migrate_by(database, None).await
+}
+
+/// Brings the database's schema so many steps forward, or up to date.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn migrate_by(database: &Database, steps: Option<u32>) -> Result<()> {
+    let turn = turn(database).await?;
+    let done = migration::Migrator::up(database.writer(), steps).await;
+    if let Some(turn) = turn {
+        turn.rollback().await?;
+    }
+    done.map_err(|error| {
         let text = error.to_string();
         if text.contains("missing") {
             Error::defect(format!("the database's schema is newer than this program: {text}"))

@@ -7,10 +7,16 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Partial, Settings};
 
 mod admin;
+mod archive;
+mod backup;
 mod check;
 mod demo;
 mod operations;
 mod policy;
+mod export;
+mod import;
+mod ready;
+mod restore;
 mod schema;
 mod serve;
 mod token;
@@ -66,12 +72,28 @@ enum Command {
     Check(check::Check),
     /// Bring the database's schema up to date.
     Migrate,
+    /// Write everything into one archive, for a database of either kind.
+    Export(export::Export),
+    /// Take an archive into an empty database.
+    Import(import::Import),
+    /// Write an archive of everything, signing key included, while servers go on.
+    Backup(backup::Backup),
+    /// Take a backup in.
+    Restore(restore::Restore),
+    /// Ask the server of these settings whether it takes requests.
+    Ready,
     /// Print the settings in force and where each came from; secrets are masked.
     Config,
 }
 
 /// What a command can fail with.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// What the command line understands.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
 
 /// Runs the command line.
 #[must_use]
@@ -110,6 +132,11 @@ async fn run(cli: Cli) -> Outcome {
         Command::Schema(command) => command.run(settings).await,
         Command::Token(command) => command.run(settings).await,
         Command::Migrate => migrate(settings).await,
+        Command::Export(command) => command.run(settings).await,
+        Command::Import(command) => command.run(settings).await,
+        Command::Backup(command) => command.run(settings).await,
+        Command::Restore(command) => command.run(settings).await,
+        Command::Ready => ready::run(&settings).await,
         Command::Config => {
             print!("{}", settings.describe());
             Ok(())

@@ -12,6 +12,7 @@ use crate::{
     http::{
         is_origin,
         limits::{Limits, SomeLimits, Unfit},
+        proxies::Proxies,
     },
     identity::oidc::{Oidc, SomeOidc, Unbelievable},
     webhooks::settings as webhooks,
@@ -22,6 +23,8 @@ use crate::{
 const FEWEST_CONNECTIONS: u32 = 3;
 /// The fewest characters of a token that opens the figures.
 const SHORTEST_TOKEN: usize = 16;
+/// The longest that a server goes on after it was told to end.
+const LONGEST_DRAIN: u32 = 600;
 
 /// Where a setting came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +94,10 @@ pub struct Partial {
     pub otel_endpoint: Option<String>,
     /// The share of traces that are sent, from 0 to 1.
     pub otel_share: Option<f64>,
+    /// Proxies whose word is taken for whom they speak for: addresses and networks.
+    pub trusted_proxies: Option<Proxies>,
+    /// Seconds from the order to end until connections are no longer taken, while readiness is red.
+    pub drain_seconds: Option<u32>,
     /// Limits on what one request may ask for.
     pub limits: SomeLimits,
     /// The issuer that signs people in.
@@ -142,6 +149,10 @@ pub struct Settings {
     pub otel_endpoint: Option<String>,
     /// The share of traces that are sent.
     pub otel_share: f64,
+    /// Proxies whose word is taken for whom they speak for.
+    pub trusted_proxies: Proxies,
+    /// Seconds from the order to end until connections are no longer taken, while readiness is red.
+    pub drain_seconds: u32,
     /// Limits on what one request may ask for.
     pub limits: Limits,
     /// The issuer that signs people in; none: Sésame does, with passwords.
@@ -229,6 +240,9 @@ pub enum ConfigError {
     /// The collector's address is none.
     #[error("otel_endpoint = {0}: it begins with http:// or https://")]
     Collector(String),
+    /// It would take too long to end.
+    #[error("drain_seconds = {0}: it is at most {LONGEST_DRAIN}")]
+    Drain(u32),
 }
 
 impl Partial {
@@ -271,6 +285,8 @@ impl Partial {
             metrics_token: get("SESAME_METRICS_TOKEN"),
             otel_endpoint: get("SESAME_OTEL_ENDPOINT").or_else(|| get("OTEL_EXPORTER_OTLP_ENDPOINT")),
             otel_share: parsed(&get, "SESAME_OTEL_SHARE", "a share from 0 to 1")?,
+            trusted_proxies: parsed(&get, "SESAME_TRUSTED_PROXIES", "addresses and networks with commas between")?,
+            drain_seconds: parsed(&get, "SESAME_DRAIN_SECONDS", "a number of seconds")?,
             limits: SomeLimits::from_variables(&get).map_err(|(name, value)| ConfigError::Limit { name, value })?,
             webhooks: webhooks::SomeSettings::from_variables(&get)
                 .map_err(|(name, value)| ConfigError::Webhooks { name, value })?,
@@ -380,6 +396,8 @@ impl Settings {
             metrics_token: pick.take("metrics_token", |p| p.metrics_token.clone().map(Some), None),
             otel_endpoint: pick.take("otel_endpoint", |p| p.otel_endpoint.clone().map(Some), None),
             otel_share: pick.take("otel_share", |p| p.otel_share, 1.0),
+            trusted_proxies: pick.take("trusted_proxies", |p| p.trusted_proxies.clone(), Proxies::default()),
+            drain_seconds: pick.take("drain_seconds", |p| p.drain_seconds, 0),
             limits,
             oidc: oidc(&mut pick),
             webhooks,
@@ -406,6 +424,9 @@ impl Settings {
         self.webhooks.check()?;
         if self.database_connections < FEWEST_CONNECTIONS {
             return Err(ConfigError::Connections(self.database_connections));
+        }
+        if self.drain_seconds > LONGEST_DRAIN {
+            return Err(ConfigError::Drain(self.drain_seconds));
         }
         for (name, value) in [("log_requests", self.log_requests), ("otel_share", self.otel_share)] {
             if !(0.0..=1.0).contains(&value) {
@@ -446,6 +467,8 @@ impl Settings {
             "otel_share" => self.otel_share.to_string(),
             "automatic_persisted_queries" => self.automatic_persisted_queries.to_string(),
             "cors_origins" => format!("{:?}", self.cors_origins),
+            "trusted_proxies" => self.trusted_proxies.to_string(),
+            "drain_seconds" => self.drain_seconds.to_string(),
             _ => match (&self.oidc, name.strip_prefix("oidc.")) {
                 (Some(oidc), Some(name)) => oidc.told(name),
                 _ => String::new(),
@@ -531,6 +554,17 @@ mod tests {
         ] {
             assert!(checked(toml).unwrap_err().contains(named), "{toml}");
         }
+        assert!(checked("drain_seconds = 601").unwrap_err().contains("drain_seconds"));
+    }
+
+    #[test]
+    fn proxies_come_from_the_file_as_a_list_and_from_the_environment_with_commas() {
+        let file: Partial = toml::from_str("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]").unwrap();
+        let get = |name: &str| (name == "SESAME_TRUSTED_PROXIES").then(|| "10.0.0.0/8, ::1".to_owned());
+        assert_eq!(Partial::from_environment(get).unwrap().trusted_proxies, file.trusted_proxies);
+        let get = |name: &str| (name == "SESAME_TRUSTED_PROXIES").then(|| "nginx".to_owned());
+        assert!(Partial::from_environment(get).unwrap_err().to_string().contains("nginx"));
+        assert!(toml::from_str::<Partial>("trusted_proxies = [\"nginx\"]").is_err());
     }
 
     #[test]

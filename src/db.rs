@@ -46,6 +46,8 @@ pub enum Lock {
 
 /// How long a writer waits for another.
 const BUSY: Duration = Duration::from_secs(10);
+/// How long whoever has an embedded database open may take to let it go.
+const ALONE: Duration = Duration::from_millis(500);
 /// How long one waits for a connection, of the pool or a new one.
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a connection may take to show that it is alive.
@@ -56,6 +58,26 @@ const LENIENCE: Duration = Duration::from_secs(5);
 /// How long a connection to PostgreSQL may have rested before it is tried ahead of its use: after the
 /// database was away, what lies in the pool is dead; under load the test would cost a round trip each time.
 const RESTED: Duration = Duration::from_millis(500);
+
+/// The file of an embedded database.
+#[must_use]
+pub fn embedded_file(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("sqlite:")?;
+    rest.strip_prefix("//").unwrap_or(rest).split('?').next()
+}
+
+/// Folds the log of an embedded database into its file. That takes the file for oneself.
+///
+/// # Errors
+/// When somebody else has it open.
+pub async fn fold(url: &str) -> Result<(), DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(ALONE));
+    let database = sea_orm::Database::connect(options).await?;
+    let folded = database.execute_unprepared("PRAGMA journal_mode = DELETE").await;
+    database.close().await?;
+    folded.map(drop)
+}
 
 /// Whether a connection of the pool can be used.
 async fn is_alive(

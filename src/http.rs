@@ -7,7 +7,14 @@
 //! ```
 //! Every answer names its request (`x-request-id`), which the log and the events do too.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ::entity::vocabulary::Language;
 use axum::{
@@ -48,6 +55,7 @@ mod persisted;
 mod price;
 mod running;
 mod readiness;
+pub mod proxies;
 mod scan;
 mod serving;
 mod session;
@@ -90,6 +98,8 @@ struct Server {
 pub struct Life {
     /// Whether it ends.
     ends: watch::Receiver<bool>,
+    /// Whether nobody should come any more, though whoever comes is still answered.
+    drains: Arc<AtomicBool>,
     /// The sockets that are open.
     sockets: watch::Sender<usize>,
 }
@@ -98,7 +108,16 @@ impl Life {
     /// The life that ends when the sender says so, or is gone.
     #[must_use]
     pub fn new(ends: watch::Receiver<bool>) -> Self {
-        Self { ends, sockets: watch::Sender::new(0) }
+        Self { ends, drains: Arc::default(), sockets: watch::Sender::new(0) }
+    }
+
+    /// From now on nobody should come any more: readiness is red, and each answer is the last of its connection.
+    fn drain(&self) {
+        self.drains.store(true, Ordering::SeqCst);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.drains.load(Ordering::SeqCst) || self.is_ending()
     }
 
     fn is_ending(&self) -> bool {

@@ -19,6 +19,7 @@ pub mod access;
 pub mod action;
 pub mod administration;
 pub mod app;
+pub mod archive;
 pub mod audit;
 pub mod authz;
 pub mod budgets;

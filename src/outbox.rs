@@ -4,8 +4,8 @@
 //! ```text
 //! action ──record──▶ event row ──commit──▶ wake ──▶ number (PostgreSQL: behind the commit) ──▶ feed
 //! ```
-//! A *position* is an event's place in the order of commits. On SQLite there is one writer, so the
-//! row's key is its position at once. On PostgreSQL keys are handed out before commits, so
+//! A *position* is an event's place in the order of commits. On SQLite there is one writer, so a
+//! row has its position at once. On PostgreSQL keys are handed out before commits, so
 //! positions are given behind them, by one process at a time, to what it finds committed: a reader
 //! that goes on from its last position can miss nothing.
 
@@ -490,6 +490,18 @@ async fn number(db: &DatabaseConnection) -> Result<(), DbErr> {
     ))
     .await
     .map(drop)
+}
+
+/// Gives positions to events that came from PostgreSQL before they had any: on SQLite nobody else would.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn place_stragglers(conn: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let sql = "UPDATE event SET position = waiting.place + last.position \
+               FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM event WHERE position IS NULL) AS waiting, \
+                    (SELECT COALESCE(MAX(position), 0) AS position FROM event) AS last \
+               WHERE event.id = waiting.id";
+    conn.execute_unprepared(sql).await.map(drop)
 }
 
 #[cfg(test)]

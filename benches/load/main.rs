@@ -8,6 +8,8 @@
 //! The servers are this same binary started again: as `sesame`, whose command line is a function, or as
 //! [`bare`]. What they are sent is in [`queue`] and [`decisions`]. See `benches/README.md`.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 #[cfg(target_os = "linux")]

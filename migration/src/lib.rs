@@ -24,8 +24,9 @@ mod m0013_grants;
 mod m0014_policy_history;
 mod m0015_sign_in;
 mod m0016_http_limits;
-mod m0018_audit;
 mod m0017_webhooks;
+mod m0018_audit;
+mod m0019_running;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -50,8 +51,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_policy_history::Migration),
             Box::new(m0015_sign_in::Migration),
             Box::new(m0016_http_limits::Migration),
-            Box::new(m0018_audit::Migration),
             Box::new(m0017_webhooks::Migration),
+            Box::new(m0018_audit::Migration),
+            Box::new(m0019_running::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ use super::Outcome;
 use crate::{
     check::{self, Finding, Report},
     config::Settings,
-    db::Database,
+    db::{self, Database},
 };
 
 /// Recomputes what is stored, and names everything that is not what it must be.
@@ -40,9 +40,7 @@ impl Check {
 /// A database that is there and up to date: looking at one neither makes nor changes it.
 pub(super) async fn existing(settings: &Settings) -> Result<Database, Box<dyn std::error::Error>> {
     let url = &settings.database_url;
-    let file =
-        url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//").split('?').next().unwrap_or_default());
-    if let Some(file) = file.filter(|file| !Path::new(file).exists()) {
+    if let Some(file) = db::embedded_file(url).filter(|file| !Path::new(file).exists()) {
         return Err(format!("there is no database at {file}").into());
     }
     let database = Database::connect(url, 2).await?;

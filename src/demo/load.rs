@@ -14,8 +14,8 @@ use ::entity::{
     vocabulary::Money,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, Statement, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, sea_query::Expr,
 };
 
 use tokio::task::JoinHandle;
@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use super::{bulk, journal::Journal, network::Network, simulation::Simulation};
 use crate::{
     app::App,
+    archive::Aside,
     db::Database,
     error::{Error, Result},
     numbering::Series,
@@ -49,7 +50,7 @@ pub(super) async fn load(
     let database = patient.as_ref().unwrap_or(&app.database);
     hurry(database, true).await?;
     let mut open = database.begin().await?;
-    let aside = set_aside(&open).await?;
+    let aside = Aside::upkeep(&open, &JOURNAL).await?;
     network(&open, &mut simulation).await?;
     let mut written = 0;
     let mut making = make(simulation);
@@ -72,7 +73,7 @@ pub(super) async fn load(
         }
     };
     balances(&open, &simulation).await?;
-    bring_back(&open, &aside).await?;
+    aside.bring_back(&open).await?;
     open.commit().await?;
     hurry(database, false).await?;
     let open = database.begin().await?;
@@ -127,41 +128,6 @@ const JOURNAL: [&str; 11] = [
     "ledger_entry",
     "event",
 ];
-
-/// Takes away what PostgreSQL would keep up row by row in the journal's tables, and makes in a fraction of
-/// the time when all rows are there: references and plain indexes. The statements that bring it back belong
-/// into the same transaction, so nobody ever sees a database without.
-async fn set_aside(conn: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
-    if conn.get_database_backend() != DbBackend::Postgres {
-        return Ok(Vec::new());
-    }
-    let tables = JOURNAL.map(|table| format!("'{table}'::regclass")).join(", ");
-    let sql = format!(
-        "SELECT format('DROP INDEX %s', indexrelid::regclass) AS away, pg_get_indexdef(indexrelid) AS back
-         FROM pg_index WHERE NOT indisunique AND indrelid IN ({tables})
-         UNION ALL
-         SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
-                format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-         FROM pg_constraint WHERE contype = 'f' AND conrelid IN ({tables})"
-    );
-    let mut back = Vec::new();
-    for row in conn.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await? {
-        conn.execute_unprepared(&row.try_get::<String>("", "away")?).await?;
-        back.push(row.try_get("", "back")?);
-    }
-    Ok(back)
-}
-
-/// Brings back what was set aside.
-async fn bring_back(conn: &DatabaseTransaction, aside: &[String]) -> Result<(), DbErr> {
-    if !aside.is_empty() {
-        conn.execute_unprepared("SET LOCAL maintenance_work_mem = '256MB'").await?;
-    }
-    for statement in aside {
-        conn.execute_unprepared(statement).await?;
-    }
-    Ok(())
-}
 
 /// Everything that is there before the first order.
 async fn network(conn: &DatabaseTransaction, simulation: &mut Simulation) -> Result<(), DbErr> {

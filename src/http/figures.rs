@@ -17,7 +17,11 @@ use axum::{
 use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::{Life, bearer_token, gate::Gate, serving::connection};
+use super::{
+    Life, bearer_token,
+    gate::Gate,
+    serving::{Guest, connection},
+};
 use crate::{app::App, observe};
 
 /// Most connections to the listener of its own.
@@ -89,7 +93,8 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut life: Life) {
             Ok((stream, peer)) => {
                 if let Ok(ticket) = gate.enter(Some(peer.ip())) {
                     let (router, life, limits) = (router.clone(), life.clone(), limits.clone());
-                    connections.spawn(connection(stream, peer, Arc::new(ticket), router, life, limits));
+                    let guest = Guest::new(peer, Arc::default(), ticket);
+                    connections.spawn(connection(stream, guest, router, life, limits));
                 }
             }
             Err(error) => {

@@ -58,7 +58,7 @@ struct Readiness {
 /// `GET /readyz`.
 pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
     let mut reasons = Vec::new();
-    if server.life.is_ending() {
+    if server.life.is_draining() {
         reasons.push(Reason::Draining);
     }
     if server.app.outbox.is_late() {

@@ -236,7 +236,7 @@ fn assert_unique_names(trials: &[Trial]) {
 
 fn warn_of_missing_postgres(arguments: &Arguments, trials: &[Trial]) {
     let mut wanted = trials.iter().filter(|trial| !arguments.is_filtered_out(trial));
-    if !arguments.list && wanted.any(Trial::has_ignored_flag) {
+    if !arguments.list && postgres::is_missing() && wanted.any(Trial::has_ignored_flag) {
         eprintln!("\n!!! PostgreSQL IS NOT TESTED: {}\n", postgres::how_to_get_it());
     }
 }

@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         once contexts_use_each_other_through_their_doors_and_downwards_only,
         once rules_and_workflows_know_neither_database_nor_schema,
         once every_path_that_the_readme_names_exists,
+        once k15_no_crate_of_ours_has_unsafe_code,
     ]
 }
 
@@ -120,12 +121,28 @@ async fn rules_and_workflows_know_neither_database_nor_schema() {
     knows_nothing_of(&common, &["async_graphql", "graphql::", "db::", "op::Op"]);
 }
 
+/// The roots of everything that is compiled here: of the crates, the programs, the trials, the benches.
+async fn k15_no_crate_of_ours_has_unsafe_code() {
+    let mut roots = Vec::new();
+    for folder in ["src", "entity/src", "migration/src", "benches", "tests"] {
+        let folder = format!("{ROOT}/{folder}");
+        let files = if Path::new(&folder).exists() { rust_files(&folder) } else { Vec::new() };
+        let is_root = |file: &String| ["lib.rs", "main.rs"].iter().any(|name| file.ends_with(&format!("/{name}")));
+        roots.extend(files.into_iter().filter(is_root));
+    }
+    assert!(roots.len() >= 6, "{roots:?}");
+    for file in roots {
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{file} does not forbid unsafe code");
+    }
+}
+
 async fn every_path_that_the_readme_names_exists() {
     let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).expect("a README");
     let named = readme.split('`').skip(1).step_by(2).filter(|word| {
         let is_path =
             word.contains('/') || word.ends_with(".rs") || word.ends_with(".toml") || word.ends_with(".graphql");
-        let starts = ["src/", "entity/", "migration/", "tests/", "benches/", ".ci/"];
+        let starts = ["src/", "entity/", "migration/", "tests/", "benches/", "deploy/", ".ci/"];
         is_path && (starts.iter().any(|s| word.starts_with(s)) || ["Cargo.toml", "schema.graphql"].contains(word))
     });
     for path in named {

@@ -4,12 +4,18 @@ mod api_keys;
 mod app;
 mod as_of;
 mod as_user;
+#![forbid(unsafe_code)]
+
+mod app;
+mod archives;
 mod audit;
 mod authz_matrix;
+mod balanced;
 mod budgets;
 mod crm;
 mod demo;
 mod every_field;
+mod deploy;
 mod excessive;
 mod faults;
 mod feeds;
@@ -34,6 +40,7 @@ mod process;
 mod rates;
 mod sign_in;
 mod schema_walk;
+mod running;
 mod socket;
 mod stream;
 mod talk;
@@ -56,12 +63,15 @@ fn main() -> ExitCode {
         api_keys::trials(),
         as_of::trials(),
         as_user::trials(),
+        archives::trials(),
         audit::trials(),
         authz_matrix::trials(),
+        balanced::trials(),
         budgets::trials(),
         crm::trials(),
         demo::trials(),
         every_field::trials(),
+        deploy::trials(),
         faults::trials(),
         feeds::trials(),
         files::trials(),
@@ -80,6 +90,7 @@ fn main() -> ExitCode {
         process::trials(),
         rates::trials(),
         sign_in::trials(),
+        running::trials(),
         socket::trials(),
         stream::trials(),
         walk::trials(),

@@ -74,8 +74,13 @@ pub struct Server {
 
 impl Server {
     /// Starts `sesame serve`, or another command that serves, and waits until it listens.
-    pub async fn start(mut command: Command) -> Self {
-        command.args(["--port", "0"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    pub async fn start(command: Command) -> Self {
+        Self::start_on(command, 0).await
+    }
+
+    /// The same, on a port.
+    pub async fn start_on(mut command: Command, port: u16) -> Self {
+        command.args(["--port", &port.to_string()]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("a process");
         let log = BufReader::new(process.stderr.take().expect("a pipe"));
         let (address, found) = tokio::sync::oneshot::channel();
@@ -104,7 +109,7 @@ impl Server {
         ask(&self.http, &self.url, token, query, variables).await
     }
 
-    async fn sign_in(&self, email: &str, password: &str) -> Value {
+    pub async fn sign_in(&self, email: &str, password: &str) -> Value {
         let query =
             "mutation($input: SignInInput!) { signIn(input: $input) { session { accessToken } userErrors { code } } }";
         let input = json!({ "email": email, "password": password });
@@ -225,8 +230,8 @@ async fn the_demonstrations_password_opens_nothing_elsewhere(backend: Backend) {
 
 /// A database with the small network and a process to serve it.
 pub struct Place {
-    url: String,
-    data: PathBuf,
+    pub url: String,
+    pub data: PathBuf,
 }
 
 impl Place {
@@ -255,7 +260,7 @@ impl Place {
     }
 
     /// What `sesame check` says.
-    async fn findings(&self) -> Vec<String> {
+    pub async fn findings(&self) -> Vec<String> {
         let database = Database::connect(&self.url, 2).await.expect("a database");
         let report = check::run(&database).await.expect("a check");
         close(&database).await;
@@ -263,7 +268,7 @@ impl Place {
     }
 }
 
-async fn close(database: &Database) {
+pub async fn close(database: &Database) {
     database.reader().close_by_ref().await.expect("a closed reader");
     database.writer().close_by_ref().await.expect("a closed writer");
 }
@@ -278,13 +283,13 @@ const CLIENTS: usize = 6;
 /// What a client knows of its orders: the name that it gave each, and the id that it was told.
 type Known = Vec<(String, Option<String>)>;
 
-const CREATE: &str =
+pub const CREATE: &str =
     "mutation($input: CreateOrderInput!) { createOrder(input: $input) { order { id } userErrors { message } } }";
-const SUBMIT: &str =
+pub const SUBMIT: &str =
     "mutation($input: OrderInput!) { submitOrder(input: $input) { order { id number } userErrors { message } } }";
 
 /// Creates and submits one order under keys made from its name; its id once both are acknowledged.
-async fn order(http: &reqwest::Client, url: &str, token: &str, name: &str) -> Option<String> {
+pub async fn order(http: &reqwest::Client, url: &str, token: &str, name: &str) -> Option<String> {
     let mut input = network::leaflets(2);
     network_input(&mut input, name, "create");
     let id = acknowledged(http, url, token, CREATE, "createOrder", input).await?;
@@ -293,7 +298,7 @@ async fn order(http: &reqwest::Client, url: &str, token: &str, name: &str) -> Op
     acknowledged(http, url, token, SUBMIT, "submitOrder", input).await
 }
 
-fn network_input(input: &mut Value, name: &str, step: &str) {
+pub fn network_input(input: &mut Value, name: &str, step: &str) {
     input["subject"] = json!(name);
     input["idempotencyKey"] = json!(format!("{name}-{step}"));
 }
