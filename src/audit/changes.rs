@@ -188,9 +188,9 @@ const AMOUNTS: &[&str] = &[
 /// The type of what a key of that name points to.
 fn pointed_to(name: &str) -> Option<&'static str> {
     Some(match schema_name(name).trim_end_matches("Id") {
-        "absent" | "actor" | "author" | "authoredFor" | "by" | "checker" | "committedBy" | "decidedBy" | "deputy"
+        "absent" | "actor" | "author" | "authoredFor" | "checker" | "committedBy" | "decidedBy" | "deputy"
         | "engagementManager" | "onBehalfOf" | "owner" | "person" | "portfolioOwner" | "recordedBy" | "requester"
-        | "requestedFor" | "submitter" | "submittedFor" | "to" => "Person",
+        | "requestedFor" | "submitter" | "submittedFor" => "Person",
         "account" | "broker" => "Account",
         "article" => "Article",
         "attachment" => "Attachment",

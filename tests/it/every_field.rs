@@ -43,7 +43,7 @@ pub fn trials() -> Vec<Trial> {
 /// Names that never were, made from names that are.
 const NEVER: &str = "Zz";
 /// Pairs to one request: each may make an error, and an answer has fifty.
-const PAIRS: usize = 20;
+const PAIRS: usize = 10;
 /// Calls to one request.
 const CALLS: usize = 20;
 
