@@ -107,11 +107,18 @@ async fn whose(op: &Op, conn: &Conn, issuer: &str, access: &Access) -> Result<Op
     let Some(person) = store::person_by_email(conn, email).await?.filter(|person| person.active) else {
         return Ok(None);
     };
-    if store::subject_of(conn, issuer, person.id).await?.is_some() || store::is_of_a_key(conn, person.id).await? {
+    if let Some(linked) = store::subject_of(conn, issuer, person.id).await? {
+        if linked.subject == access.subject {
+            // Another request with the same subject was faster.
+            return Ok(Some(person));
+        }
         tracing::warn!(
             person = person.id.0,
             "another subject of the issuer's has the e-mail address of somebody linked"
         );
+        return Ok(None);
+    }
+    if store::is_of_a_key(conn, person.id).await? {
         return Ok(None);
     }
     let row = external_identity::ActiveModel {
