@@ -190,10 +190,7 @@ fn requests(page: &mut Page<'_>, metrics: &Metrics) -> fmt::Result {
         ("sesame_authentication_failures", "What did not prove who somebody is."),
         each("proof", Disproved::ALL.map(Disproved::name), &metrics.disproved),
     )?;
-    page.gauges(
-        ("sesame_connections", "Open connections: all of them under http, and those that became something else."),
-        open(&metrics.connections),
-    )?;
+    page.gauges(("sesame_connections", "Open connections, by what they are used for."), open(&metrics.connections))?;
     page.gauges(("sesame_subscriptions", "Subscriptions that are followed."), open(&metrics.subscriptions))?;
     page.counters(
         ("sesame_subscription_messages", "What subscriptions were told."),

@@ -14,7 +14,7 @@ use axum::{Json, Router, extract::State, routing::post};
 use parking_lot::Mutex;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sesame::db::Conn;
+use sesame::{config::Partial, db::Conn};
 use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
@@ -453,9 +453,10 @@ async fn k14_a_request_has_one_name_everywhere(backend: Backend) {
 
 async fn a_slow_statement_is_told_by_its_operation_and_without_values(backend: Backend) {
     let (log, _guard) = Kept::begin();
-    let app = TestApp::start(backend).await;
+    let never = |flags: &mut Partial| (flags.slow_request_ms, flags.slow_statement_ms) = (Some(0), Some(0));
+    let app = TestApp::start_with(backend, never).await;
     app.delegate().ask("{ orders(first: 1) { totalCount } }", json!({})).await.data();
-    assert_eq!(log.of("sesame::slow").len(), 0, "nothing was slow");
+    assert_eq!(log.of("sesame::slow").len(), 0, "nothing is slow");
     app.app.database.traffic().tell_from(Duration::from_nanos(1));
     let secret = "a subject that nobody else may know";
     app.delegate().draft(network::but(leaflets(2), json!({ "subject": secret }))).await;
