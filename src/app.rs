@@ -23,8 +23,8 @@ use crate::{
     manifests::Manifests,
     observe::{Metrics, Readings},
     outbox::Outbox,
-    rates::Rates,
     outgoing::{self, Guard},
+    rates::Rates,
     webhooks,
     work_queue::Hub,
 };

@@ -28,7 +28,9 @@ mod uses;
 
 pub use actions::{Administrator, appoint};
 pub use delegates::{Delegate, delegates};
-pub use directory::{Directory, as_seen_by, authenticate, authenticate_from, in_the_name_of, is_one_more, may_prove_something};
+pub use directory::{
+    Directory, as_seen_by, authenticate, authenticate_from, in_the_name_of, is_one_more, may_prove_something,
+};
 pub use error::Refusal;
 pub use external::log_out;
 pub use holders::{Holders, holders};

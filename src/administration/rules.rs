@@ -6,8 +6,7 @@ use super::error::{Fault, Place, Refusal};
 use crate::authz::{ANONYMOUS, IMPLIED, Permission, Scope, is_circular, policy::Line};
 
 /// What exists without a token, whatever the policy says of others (60-api, 1).
-const WITHOUT_TOKEN: [Permission; 3] =
-    [Permission::SignIn, Permission::RefreshSession, Permission::FreeFormOperations];
+const WITHOUT_TOKEN: [Permission; 3] = [Permission::SignIn, Permission::RefreshSession, Permission::FreeFormOperations];
 
 /// A change of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]

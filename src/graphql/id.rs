@@ -2,8 +2,8 @@
 
 use ::entity::vocabulary::{
     AccountId, ApiKeyId, ArticleId, AttachmentId, ContactId, DelegationId, DeliveryId, DeputyId, EnvelopeId, EventId,
-    GoodwillId, LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, QuotaId, RegionId, SiteId, UploadId,
-    WebhookId, WorkItemId,
+    GoodwillId, LedgerEntryId, OpportunityId, OppyDocumentId, OrderId, OrderLineId, PersonId, QuotaId, RegionId,
+    SiteId, UploadId, WebhookId, WorkItemId,
 };
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

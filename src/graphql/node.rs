@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ::entity::vocabulary::{
-    AccountId, ApiKeyId, ArticleId, ContactId, DelegationId, DeliveryId, DeputyId, EnvelopeId, GoodwillId, OpportunityId,
-    OrderId, PersonId, QuotaId, RegionId, SiteId, WebhookId, WorkItemId,
+    AccountId, ApiKeyId, ArticleId, ContactId, DelegationId, DeliveryId, DeputyId, EnvelopeId, GoodwillId,
+    OpportunityId, OrderId, PersonId, QuotaId, RegionId, SiteId, WebhookId, WorkItemId,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 

@@ -235,10 +235,7 @@ impl Guest {
 }
 
 /// One connection, until it ends or becomes a socket.
-pub(super) async fn connection(
-    stream: TcpStream,
-    guest: Guest,
-    router: Router, mut life: Life, limits: Arc<Limits>) {
+pub(super) async fn connection(stream: TcpStream, guest: Guest, router: Router, mut life: Life, limits: Arc<Limits>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small messages may be held back");
     }

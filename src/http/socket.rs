@@ -706,7 +706,8 @@ impl Conversation {
             paused: None,
         });
         // The rights are those of this moment, not those of the last time they were looked at.
-        let (op, cost) = (session.op(&self.server.app, name.clone(), self.asked.address, Transport::WebSocket), operation.cost);
+        let (op, cost) =
+            (session.op(&self.server.app, name.clone(), self.asked.address, Transport::WebSocket), operation.cost);
         let op = async move {
             let op = op.await?;
             price::charge(&op, cost).await?;

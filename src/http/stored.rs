@@ -40,7 +40,9 @@ impl Stored {
         }
         let complexity = cost.min(app.settings.limits.complexity);
         let limits = Limits { complexity, ..app.settings.limits.clone() };
-        operation.costs(|document, it, variables| check_cost(document, it, variables, &limits).map(drop)).map_err(told)?;
+        operation
+            .costs(|document, it, variables| check_cost(document, it, variables, &limits).map(drop))
+            .map_err(told)?;
         Ok(Self(operation))
     }
 

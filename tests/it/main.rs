@@ -1,21 +1,20 @@
 //! The one integration binary: see [`harness`] for how its trials are listed and run.
 
-mod api_keys;
-mod app;
-mod as_of;
-mod as_user;
 #![forbid(unsafe_code)]
 
+mod api_keys;
 mod app;
 mod archives;
+mod as_of;
+mod as_user;
 mod audit;
 mod authz_matrix;
 mod balanced;
 mod budgets;
 mod crm;
 mod demo;
-mod every_field;
 mod deploy;
+mod every_field;
 mod excessive;
 mod faults;
 mod feeds;
@@ -38,9 +37,9 @@ mod policy;
 mod postgres;
 mod process;
 mod rates;
-mod sign_in;
-mod schema_walk;
 mod running;
+mod schema_walk;
+mod sign_in;
 mod socket;
 mod stream;
 mod talk;
@@ -61,17 +60,17 @@ fn main() -> ExitCode {
     let all = [
         trials(),
         api_keys::trials(),
+        archives::trials(),
         as_of::trials(),
         as_user::trials(),
-        archives::trials(),
         audit::trials(),
         authz_matrix::trials(),
         balanced::trials(),
         budgets::trials(),
         crm::trials(),
         demo::trials(),
-        every_field::trials(),
         deploy::trials(),
+        every_field::trials(),
         faults::trials(),
         feeds::trials(),
         files::trials(),
@@ -89,8 +88,8 @@ fn main() -> ExitCode {
         policy::trials(),
         process::trials(),
         rates::trials(),
-        sign_in::trials(),
         running::trials(),
+        sign_in::trials(),
         socket::trials(),
         stream::trials(),
         walk::trials(),
