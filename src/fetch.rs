@@ -1,10 +1,9 @@
 //! Small documents of other servers: what an issuer says of itself, and its keys.
 //!
 //! No redirects, no proxies, no cookies: an address is one that somebody configured, or one that a document
-//! from there names. Whom to trust says the machine's own store of certificates; `SSL_CERT_FILE` names
-//! another one.
+//! from there names.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -17,13 +16,10 @@ use serde::de::DeserializeOwned;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::OnceCell,
     time::timeout,
 };
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
-};
+
+use crate::tls::Tls;
 
 /// How long a document may take, all in all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,16 +53,9 @@ pub enum Unfetched {
 }
 
 /// Fetches documents.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Fetcher {
-    /// Made when the first secure address is asked: reading the machine's certificates takes a while.
-    tls: OnceCell<TlsConnector>,
-}
-
-impl std::fmt::Debug for Fetcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Fetcher")
-    }
+    tls: Tls,
 }
 
 impl Fetcher {
@@ -87,26 +76,8 @@ impl Fetcher {
         // An address of version 6 stands in brackets.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let stream = TcpStream::connect((host, port)).await?;
-        if is_secure {
-            let name = ServerName::try_from(host.to_owned()).map_err(|_| Unfetched::Address)?;
-            let tls = self.tls.get_or_try_init(async || connector()).await?;
-            ask(tls.connect(name, stream).await?, address).await
-        } else {
-            ask(stream, address).await
-        }
+        if is_secure { ask(self.tls.connect(host, stream).await?, address).await } else { ask(stream, address).await }
     }
-}
-
-/// Who trusts what the machine trusts.
-fn connector() -> io::Result<TlsConnector> {
-    let mut trusted = RootCertStore::empty();
-    trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(trusted)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 async fn ask<S>(stream: S, address: &Uri) -> Result<Bytes, Unfetched>

@@ -57,6 +57,7 @@ pub mod playbook;
 pub mod rates;
 pub mod record;
 pub mod refusal;
+mod tls;
 pub mod transition;
 pub mod version;
 pub mod webhooks;

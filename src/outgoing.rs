@@ -28,14 +28,11 @@ use ipnet::IpNet;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::OnceCell,
     time::timeout,
 };
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
-};
 use url::Url;
+
+use crate::tls::Tls;
 
 /// How long a name may take to be looked up.
 const LOOKUP: Duration = Duration::from_secs(5);
@@ -201,8 +198,7 @@ impl Lookup for System {
 pub struct Guard {
     rules: Arc<Rules>,
     names: Arc<dyn Lookup>,
-    /// Made when it is first needed: it reads every certificate that the machine trusts.
-    tls: Arc<OnceCell<TlsConnector>>,
+    tls: Tls,
 }
 
 impl fmt::Debug for Guard {
@@ -238,7 +234,7 @@ impl Guard {
     /// Keeps some rules.
     #[must_use]
     pub fn new(rules: Rules, names: Arc<dyn Lookup>) -> Self {
-        Self { rules: Arc::new(rules), names, tls: Arc::default() }
+        Self { rules: Arc::new(rules), names, tls: Tls::default() }
     }
 
     /// Whether something may be sent to a URL, as far as one can tell now.
@@ -269,9 +265,8 @@ impl Guard {
         let stream = connect(self.addresses(url).await?, port).await?;
         let request = request(url, headers, body)?;
         if url.scheme() == "https" {
-            let name = ServerName::try_from(host(url).unwrap_or_default().to_owned()).map_err(|_| Barred::Malformed)?;
-            let tls = self.tls.get_or_try_init(async || connector()).await?;
-            ask(tls.connect(name, stream).await?, request, most).await
+            let host = host(url).ok_or(Barred::Malformed)?;
+            ask(self.tls.connect(host, stream).await?, request, most).await
         } else {
             ask(stream, request, most).await
         }
@@ -295,18 +290,6 @@ async fn connect(addresses: Vec<IpAddr>, port: u16) -> io::Result<TcpStream> {
         }
     }
     Err(last)
-}
-
-/// Who trusts what the machine trusts; `SSL_CERT_FILE` names another store of certificates.
-fn connector() -> io::Result<TlsConnector> {
-    let mut trusted = RootCertStore::empty();
-    trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(trusted)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn request(url: &Url, mut headers: HeaderMap, body: String) -> Result<Request<Full<Bytes>>, Barred> {

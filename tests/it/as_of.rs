@@ -185,7 +185,7 @@ async fn g20_a_refund_stands_as_it_stood(backend: Backend) {
     let order = diary.note(delegate.attach(&order, "BROKER_INVOICE").await.order()).await;
     let first = attached(&app, &order, "BROKER_INVOICE").await;
     let order = diary.note(delegate.submit(&order).await.order()).await;
-    let order = diary.note(delegate.attach(&order, "REFUND_LETTER").await.order()).await;
+    diary.note(delegate.attach(&order, "REFUND_LETTER").await.order()).await;
     let gone = delegate.mutate("removeAttachment", "AttachmentInput", json!({ "attachment": first })).await.order();
     let order = diary.note(gone).await;
     let cancel = json!({ "reason": "Given up" });

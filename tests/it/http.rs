@@ -114,11 +114,6 @@ impl Site {
         self.data.path()
     }
 
-    /// The same with settings of its own.
-    pub async fn another_with(&self, change: impl FnOnce(&mut Settings)) -> Self {
-        Self::on(self.db.clone(), self.data.clone(), change).await
-    }
-
     async fn on(db: Arc<TestDb>, data: Arc<TempDir>, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings(&db.url, data.path());
         change(&mut settings);

@@ -304,7 +304,7 @@ async fn g30_who_logs_out_at_the_issuer_is_out(backend: Backend) {
     let of = async |sid: &str| issuer.token_with("u1|pdv@test.example", json!({ "sid": sid })).await;
     let (one, unseen, other) = (of("s1").await, of("s1").await, of("s2").await);
     assert_eq!(code(&site, &other).await, "P1");
-    let mut ends = Talk::begin(&site.address, &one).await;
+    let ends = Talk::begin(&site.address, &one).await;
     let mut lives = Talk::begin(&site.address, &other).await;
     issuer.test("logout", json!({ "sub": "u1|pdv@test.example", "sid": "s1" })).await;
     assert_eq!(ends.closed().await, 4403);
