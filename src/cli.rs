@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Partial, Settings};
 
@@ -33,12 +33,6 @@ struct Cli {
     common: Common,
     #[command(subcommand)]
     command: Command,
-}
-
-/// The commands and what they take, as `--help` tells them.
-#[must_use]
-pub fn command() -> clap::Command {
-    Cli::command()
 }
 
 /// Settings that every command takes.

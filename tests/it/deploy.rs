@@ -39,7 +39,8 @@ fn settings(toml: &str) -> BTreeMap<String, String> {
     lines.collect()
 }
 
-/// Lines such as `#port = 8080` are settings that are left as they are; `# ` begins a remark.
+/// Lines such as `#port = 8080` are settings that are left as they are; `# ` begins a remark, which may name a setting
+/// that is none unless it is set.
 async fn the_example_of_settings_names_each_with_its_default() {
     let example = text("deploy/sesame.toml");
     settings(&example);
@@ -64,6 +65,10 @@ async fn the_example_of_settings_names_each_with_its_default() {
             _ => named.extend([name.clone()]),
         }
     }
+    let remarks = example.lines().filter_map(|line| line.strip_prefix("# ")?.split_once(" = "));
+    named.extend(
+        remarks.map(|(name, _)| name.to_owned()).filter(|name| shipped.get(name).is_some_and(|it| it == "none")),
+    );
     let known: BTreeSet<String> = shipped.into_keys().collect();
     assert_eq!(named, known, "every setting is in the example, and no other");
 }
