@@ -34,7 +34,7 @@ use crate::{
     authz::{Caller, Permission},
     error::{Error, Result},
     graphql::{
-        id::{global, of},
+        id::{global, named},
         node,
     },
     http::stored::Read,
@@ -104,7 +104,7 @@ async fn may_read(op: &Arc<Op>, event: &event::Model) -> Result<bool> {
 }
 
 fn subject(event: &event::Model) -> ID {
-    of(&event.subject_type, event.subject_id)
+    named(&event.subject_type, event.subject_id)
 }
 
 /// What the webhook's query reads of an event's object; nothing where a fault came in between, or it took too
