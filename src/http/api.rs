@@ -451,10 +451,13 @@ pub(super) async fn admitted(server: &Server, op: &Op, incoming: Incoming) -> Re
         let incoming = resolved(app, caller, op.language, &op.request_id, incoming).await?;
         Operation::admit(app, documents, caller, incoming).map_err(|refused| refused.into_error(op.language))
     };
-    admitted.await.map_err(|error| {
+    let operation = admitted.await.map_err(|error| {
         app.rates.fine(price::payer_of(op));
         Answer::refused(error)
-    })
+    })?;
+    // Before anything is opened in the name of whoever is looked at.
+    as_user::only_reads(op, &operation)?;
+    Ok(operation)
 }
 
 async fn ran(server: &Server, asked: &Asked<'_>, op: &Arc<Op>, incoming: Incoming, only_read: bool) -> Response {

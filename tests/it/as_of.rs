@@ -31,7 +31,7 @@ struct Diary<'a> {
 
 impl<'a> Diary<'a> {
     async fn new(app: &'a TestApp) -> Self {
-        let schema = Schema::read(app.delegate().ask(INTROSPECTION, json!({})).await.data());
+        let schema = Schema::read(app.rr().ask(INTROSPECTION, json!({})).await.data());
         let (mut everything, _) = schema.selection("Order", 2);
         for listed in ["lines", "lineCount", "attachments", "results", "timeline", "delivery", "missingDocuments"] {
             assert!(everything.contains(listed), "{listed} is not in {everything}");

@@ -14,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
         both g7_one_sees_what_the_other_sees_and_leaves_a_trace,
         both g7_by_get_too_and_never_by_socket,
         both g7_nothing_is_written_with_anothers_eyes,
+        both g7_a_stream_of_events_answers_queries_alone,
         both g7_for_whoever_may_not_there_is_no_such_header,
         both g7_only_active_people_have_eyes,
         both g7_it_ends_with_ones_own_session,
@@ -103,6 +104,28 @@ async fn g7_nothing_is_written_with_anothers_eyes(backend: Backend) {
     let (_, body) = ask(&app, "platform-admin", &[(AS_USER, &eyes)], settings).await;
     assert!(body["errors"][0]["message"].as_str().unwrap().contains("only read"), "{body:#}");
     assert_eq!(traces(&app).await, 0);
+}
+
+async fn g7_a_stream_of_events_answers_queries_alone(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let stream = async |query: &str| {
+        let request = reqwest::Client::new()
+            .post(format!("{}/graphql/stream", app.url))
+            .bearer_auth(app.token("platform-admin"))
+            .header("accept", "text/event-stream")
+            .header("accept-language", "en")
+            .header(AS_USER, person("rr"))
+            .json(&json!({ "query": query }));
+        request.send().await.expect("an answer").text().await.expect("a text")
+    };
+    let seen = stream("{ viewer { user { id } } }").await;
+    assert!(seen.contains(&person("rr")), "{seen}");
+    assert_eq!(traces(&app).await, 1);
+    // Their own subscription neither: nothing begins, in nobody's name.
+    for more in ["subscription { workQueueChanged { change } }", "mutation { signOut(input: {}) { __typename } }"] {
+        let refused = app.nothing_moves(stream(more)).await;
+        assert!(refused.contains("can only read"), "{more}: {refused}");
+    }
 }
 
 async fn g7_for_whoever_may_not_there_is_no_such_header(backend: Backend) {
