@@ -94,19 +94,23 @@ describe('tools', { timeout: 300_000 }, () => {
     it('sees no break with the last release', async (t) => {
       const before = process.env['SESAME_BASELINE'] ?? '';
       if (!before) return t.skip('no earlier schema.graphql here');
-      const { code, said } = await tool(INSPECTOR, ['diff', before, 'schema.graphql']);
+      const { code, said } = await tool(INSPECTOR, ['diff', before, 'schema.graphql', '--rule', 'suppressRemovalOfDeprecatedField']);
       const isReleased = process.env['SESAME_RELEASE'] !== '';
       t.diagnostic(`against ${process.env['SESAME_RELEASE'] || 'the last commit, as nothing is released yet'}`);
       if (isReleased) return assert.equal(code, 0, said);
       for (const line of said.split('\n').filter((line) => line.includes('[log] ✖'))) t.diagnostic(line);
     });
 
-    it('would see one', async () => {
+    it('would see one, but for what was deprecated', async () => {
       const later = join(folder, 'later.graphql');
       writeFileSync(later, schema.replaceAll('\tstatusLabel: String!', '\tlabelOfStatus: String!'));
       const { code, said } = await tool(INSPECTOR, ['diff', 'schema.graphql', later]);
       assert.equal(code, 1, said);
       assert.match(said, /Field (')?statusLabel(')? .*was removed/);
+      const announced = join(folder, 'announced.graphql');
+      writeFileSync(announced, schema.replaceAll('\tstatusLabel: String!', '\tstatusLabel: String! @deprecated(reason: "Until 2027-01-01")'));
+      const allowed = await tool(INSPECTOR, ['diff', announced, later, '--rule', 'suppressRemovalOfDeprecatedField']);
+      assert.equal(allowed.code, 0, allowed.said);
     });
   });
 
