@@ -385,4 +385,30 @@ mod tests {
             before.insert(table.name.as_str());
         }
     }
+
+    #[tokio::test]
+    async fn every_kind_of_value_comes_back_as_it_was() {
+        let database = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        for name in ["before", "after"] {
+            let columns =
+                "id INTEGER PRIMARY KEY, truth BOOLEAN, share DOUBLE PRECISION, bytes BLOB, said TEXT, cents BIGINT";
+            database.execute_unprepared(&format!("CREATE TABLE {name} ({columns})")).await.unwrap();
+        }
+        let rows = "INSERT INTO before VALUES (1, TRUE, 0.1, x'00ff', 'é\"\n', 9007199254740993), (2, FALSE, -1e300, x'', '', 0),
+            (3, NULL, NULL, NULL, NULL, NULL), (4, TRUE, 1.0, x'7b7d', '{\"b\":1,\"a\":2}', -1)";
+        database.execute_unprepared(rows).await.unwrap();
+        let tables = all(&database).await.unwrap();
+        let [after, before] = &tables[..] else { panic!("{tables:?}") };
+        let select = Statement::from_string(DbBackend::Sqlite, before.select(DbBackend::Sqlite));
+        let told = database.query_all_raw(select).await.unwrap();
+        let told = told.iter().map(|row| row.try_get_by_index::<String>(0).unwrap());
+        let told: Vec<String> = told.map(|row| super::super::format::canonical(&row, &[]).unwrap()).collect();
+        let sql = after.insert(DbBackend::Sqlite, &before.shape().columns);
+        let array = format!("[{}]", told.join(","));
+        let insert = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [array.into()]);
+        assert_eq!(database.execute_raw(insert).await.unwrap().rows_affected(), 4);
+        let differ = "SELECT COUNT(*) FROM (SELECT * FROM before EXCEPT SELECT * FROM after)";
+        let row = database.query_one_raw(Statement::from_string(DbBackend::Sqlite, differ)).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 0, "{told:?}");
+    }
 }
