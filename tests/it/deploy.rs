@@ -70,8 +70,7 @@ async fn the_example_of_settings_names_each_with_its_default() {
 }
 
 async fn the_shipped_commands_and_variables_are_there() {
-    use clap::CommandFactory;
-    let command = sesame::cli::Cli::command();
+    let command = sesame::cli::command();
     let is_known = |name: &str| command.get_subcommands().any(|known| known.get_name() == name);
     for (file, pattern) in [
         ("deploy/Dockerfile", "\"/usr/local/bin/sesame\", \"ready\""),
