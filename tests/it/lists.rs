@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    trials![both(seconds = 120) k20_statements_follow_depth_and_not_rows]
+    trials![both(seconds = 300) k20_statements_follow_depth_and_not_rows]
 }
 
 async fn ask(app: &Arc<App>, caller: &Arc<Caller>, query: &str) -> (Value, u32) {
