@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use tower_http::cors::CorsLayer;
+use tower_http::cors::{AllowHeaders, CorsLayer};
 
 /// How long a browser may remember what a page is allowed.
 const REMEMBERED: Duration = Duration::from_secs(600);
@@ -38,14 +38,8 @@ pub(super) fn cors(named: &[String]) -> Option<CorsLayer> {
         CorsLayer::new()
             .allow_origin(origins)
             .allow_methods([Method::GET, Method::POST, Method::PUT])
-            .allow_headers(ours(&[
-                "accept",
-                "accept-language",
-                "authorization",
-                "content-type",
-                "last-event-id",
-                "x-sesame-cost",
-            ]))
+            // Whatever headers it sends: the origin is what is checked, and no cookie speaks for anybody.
+            .allow_headers(AllowHeaders::mirror_request())
             .expose_headers(ours(&["ratelimit", "ratelimit-policy", "retry-after", "server-timing", "x-request-id"]))
             .max_age(REMEMBERED)
     })

@@ -108,7 +108,7 @@ async fn k12_who_may_not_send_documents_is_bound_to_the_manifests(backend: Backe
     grant(&site, "DELEGATE", "freeFormOperations").await;
     withdraw(&site, "ANYONE", "freeFormOperations").await;
     assert_eq!(before.refused("own").await, "QUERY_NOT_IN_SAFELIST", "what was begun freely ends");
-    let own = json!({ "query": "{ viewer { user { name } } }" });
+    let own = json!({ "query": "{ viewer { user { displayName } } }" });
     let refused = site.ask(Some(&bound), own.clone()).await;
     assert_eq!((refused.status, refused.code()), (StatusCode::BAD_REQUEST, "QUERY_NOT_IN_SAFELIST"), "{refused:?}");
     assert!(refused.body.get("data").is_none());
@@ -126,8 +126,8 @@ async fn k12_who_may_not_send_documents_is_bound_to_the_manifests(backend: Backe
     for body in [
         json!({ "query": ME.replace("code", "code ") }),
         json!({ "query": format!("{ME} query Other {{ viewer {{ user {{ name }} }} }}"), "operationName": "Other" }),
-        json!({ "query": "{ __schema { queryType { name } } viewer { user { name } } }" }),
-        json!({ "query": "{ ...F } fragment F on Query { viewer { user { name } } }" }),
+        json!({ "query": "{ __schema { queryType { name } } viewer { user { displayName } } }" }),
+        json!({ "query": "{ ...F } fragment F on Query { viewer { user { displayName } } }" }),
     ] {
         assert_eq!(site.ask(Some(&bound), body).await.code(), "QUERY_NOT_IN_SAFELIST");
     }
@@ -136,7 +136,7 @@ async fn k12_who_may_not_send_documents_is_bound_to_the_manifests(backend: Backe
     let french = site
         .request(Method::POST, "/graphql")
         .bearer_auth(&bound)
-        .json(&json!({ "query": "{ viewer { user { name } } }" }));
+        .json(&json!({ "query": "{ viewer { user { displayName } } }" }));
     let french = french.headers([(header::ACCEPT_LANGUAGE, "fr".parse().expect("a header"))].into_iter().collect());
     assert!(
         Answer::of(french).await.body["errors"][0]["message"].as_str().is_some_and(|text| text.contains("publiées"))
@@ -257,10 +257,16 @@ async fn k12_manifests_are_kept_from_the_command_line(backend: Backend) {
     let file = site.data().join("manifest.json");
     std::fs::write(&file, apollo(&[ME])).expect("a file");
     let run = |arguments: &[&str]| {
-        let mut command: Command = sesame(&site.app.settings.database_url, site.data());
-        let output = command.arg("operations").args(arguments).output().expect("an end");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.success(), text(&output.stdout), text(&output.stderr))
+        loop {
+            let mut command: Command = sesame(&site.app.settings.database_url, site.data());
+            let output = command.arg("operations").args(arguments).output().expect("an end");
+            let told = (output.status.success(), text(&output.stdout), text(&output.stderr));
+            // The server writes, too: it says so, and nothing was changed.
+            if !told.2.contains("asked to try again") {
+                break told;
+            }
+        }
     };
     let path = file.to_str().expect("a path");
     let published = run(&["publish", "--client", "desk", "--version", "1.4", path]);
