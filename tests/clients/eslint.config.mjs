@@ -8,9 +8,10 @@ import { buildSchema, getNamedType, isObjectType } from 'graphql';
 const schema = buildSchema(readFileSync('schema.graphql', 'utf8'));
 const objects = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) && !type.name.startsWith('__'));
 
-// An id is for what is one thing wherever it turns up: that is what connections list, a report's figures aside.
-// Pages, payloads, refusals and parts of an object are known by where they stand.
-const figures = ['SlippedDate', 'WaterfallRow'];
+// An id is for what is one thing wherever it turns up: that is what connections list, a report's figures and what an
+// explanation tells of somebody aside; a policy is known by its version. Pages, payloads, refusals and parts of an
+// object are known by where they stand.
+const figures = ['PersonAccess', 'PersonAccessChange', 'Policy', 'SlippedDate', 'WaterfallRow'];
 const listed = objects.filter(({ name }) => name.endsWith('Edge')).map((edge) => getNamedType(edge.getFields().node.type).name);
 const parts = objects.map(({ name }) => name).filter((name) => !listed.includes(name) || figures.includes(name));
 

@@ -62,11 +62,13 @@ export class Server {
     const options = ['demo', '--today', setting('SESAME_TODAY'), '--port', String(this.port)];
     const started = spawn(setting('SESAME_BIN'), options, {
       env: { ...process.env, ...this.environment, SESAME_DATA: this.#data },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = started;
     const address = new Promise<number>((resolve, reject) => {
+      // Its log counts only where it does not start.
       let said = '';
+      started.stderr!.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-10_000)));
       started.stdout!.setEncoding('utf8').on('data', (text: string) => {
         said += text;
         const found = /http:\/\/127\.0\.0\.1:(\d+)\/graphql\b/.exec(said);
