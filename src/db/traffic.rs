@@ -157,8 +157,11 @@ impl<'t> Text<'t> {
         Self { text, is_bare: true }
     }
 
-    /// The span of the statement.
+    /// The span of the statement; none beside requests, where nobody follows what goes to the database.
     pub(super) fn span(self, backend: DbBackend) -> Span {
+        if !tracing::span_enabled!(target: TRACE, tracing::Level::DEBUG) || Span::current().is_disabled() {
+            return Span::none();
+        }
         tracing::debug_span!(
             target: TRACE,
             "sql",

@@ -222,12 +222,20 @@ impl Operation {
         }
     }
 
+    /// What its client calls it.
+    fn called(&self) -> Option<&str> {
+        // Where the request names none, the document has only one.
+        let only =
+            || self.document.parsed.operations.iter().next().and_then(|(name, _)| name).map(|name| name.as_str());
+        self.name.as_deref().or_else(only)
+    }
+
     fn span(&self, op: &Op) -> Span {
         tracing::debug_span!(
             target: TRACE,
             "operation",
             otel.name = &*op.app.metrics.operations.name(self.label),
-            graphql.operation.name = self.name,
+            graphql.operation.name = self.called(),
             "graphql.operation.type" = self.kind_name(),
             request_id = op.request_id,
             outcome = field::Empty,
@@ -472,7 +480,7 @@ fn schema(op: &Op) -> Schema {
 
 /// Runs a query or a mutation against the schema of its caller, within the time that it may take, and tells of it.
 pub(super) async fn run(op: &Arc<Op>, operation: &Operation) -> Answer {
-    let account = Account::begin(op, operation.label, operation.name.as_deref(), operation.kind_name());
+    let account = Account::begin(op, operation.label, operation.called(), operation.kind_name());
     let span = operation.span(op);
     let answer = executed(op, operation).instrument(span.clone()).await;
     let outcome = account.end(&answer.response);

@@ -725,7 +725,9 @@ async fn a_server_that_is_not_ready_says_why(backend: Backend) {
     let ready = async || {
         let answer = reqwest::get(format!("{}/readyz", app.url)).await.expect("an answer");
         assert_eq!(answer.headers()["content-type"], "application/json");
-        (answer.status(), answer.json::<Value>().await.expect("JSON"))
+        let status = answer.status();
+        let body = answer.json::<Value>().await.expect("JSON");
+        (status, json!({ "ready": body["ready"], "reasons": body["reasons"] }))
     };
     let well = (StatusCode::OK, json!({ "ready": true, "reasons": [] }));
     assert_eq!(ready().await, well);
