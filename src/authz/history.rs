@@ -58,7 +58,8 @@ pub async fn keep_up(conn: &impl ConnectionTrait) -> Result<(), DbErr> {
     insert(conn, new.map(|line| Span { line, from: version, until: None }).collect()).await
 }
 
-/// What some versions were; one whose lines were not kept is left out. Two statements, however many versions.
+/// What some versions were; one whose lines were not kept, or that has not come yet, is left out. Three statements,
+/// however many versions.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -71,7 +72,8 @@ pub async fn of(conn: &impl ConnectionTrait, versions: &[i64]) -> Result<HashMap
     let not_over = Condition::any().add(UntilVersion.is_null()).add(UntilVersion.gte(*first));
     let found = policy_history::Entity::find().filter(FromVersion.lte(*last)).filter(not_over).order_by_asc(Id);
     let spans: Vec<Span> = found.all(conn).await?.into_iter().map(Span::from).collect();
-    let kept = versions.iter().filter(|version| **version >= oldest.from_version);
+    let newest = policy::version(conn).await?.unwrap_or_default();
+    let kept = versions.iter().filter(|version| (oldest.from_version..=newest).contains(version));
     Ok(kept.map(|version| (*version, past(&spans, *version, oldest.from_version))).collect())
 }
 
