@@ -128,6 +128,9 @@ pub enum Problem {
     /// There is no database.
     #[error("there is no database at {}", .0.display())]
     Missing(PathBuf),
+    /// The data folder is another one.
+    #[error("there is no signing key at {}: is --data the folder of the servers?", .0.display())]
+    NoKey(PathBuf),
     /// Something is in the way.
     #[error("{} is there already: say --force to replace it", .0.display())]
     Exists(PathBuf),

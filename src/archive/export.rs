@@ -56,6 +56,10 @@ pub async fn export(
     if let Some(file) = db::embedded_file(url).filter(|file| !Path::new(file).exists()) {
         return Err(Problem::Missing(file.into()));
     }
+    // A folder without it is not the servers', and would lack what was uploaded, too.
+    if what.key && !key_file(settings).exists() {
+        return Err(Problem::NoKey(key_file(settings)));
+    }
     let database = Database::connect(url, 1).await?;
     let conn = snapshot(&database).await?;
     let mut archive = Archive { to, made_at };

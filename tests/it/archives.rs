@@ -334,6 +334,10 @@ async fn k5_an_archive_is_taken_whole_or_not_at_all(backend: Backend) {
     let other = Home::new(backend).await;
     other.import(&without).await;
     assert!(other.files().is_empty());
+    // Where no server ever was, there is neither a key nor what was uploaded.
+    let backup = other.data.path().join("backup.tar");
+    other.is_refused(&["backup", text(&backup)], "no signing key").await;
+    assert!(!backup.exists());
 }
 
 /// Orders that were acknowledged, by name.
