@@ -181,7 +181,8 @@ async fn paid(server: &Server, headers: &HeaderMap, op: &Op, incoming: Incoming)
 
 /// The stream of an operation, unless its caller has as many as one may have.
 fn spoken(server: &Arc<Server>, headers: &HeaderMap, op: Arc<Op>, operation: Operation) -> Response {
-    let session = match (&op.caller, bearer(headers)) {
+    // With another's eyes, it is still one's own place that is taken.
+    let session = match (op.observer.as_ref().or(op.caller.as_ref()), bearer(headers)) {
         (Some(caller), Ok(Some(token))) => {
             let Some(session) = Session::begin(&server.app, caller.clone(), token.into(), op.language) else {
                 server.app.metrics.beyond(Limit::Sockets);
