@@ -247,8 +247,8 @@ mod tests {
     use super::*;
     use crate::identity::oidc::{keys::KeySet, settings::Words};
 
-    /// A key of nobody but these tests, in PKCS #8.
-    const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+    /// A key of nobody but these tests: PKCS #8, in base64.
+    const PRIVATE: &str = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
     /// Its public part (RFC 8037, appendix A).
     const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
@@ -277,7 +277,8 @@ mod tests {
     }
 
     fn signed(header: &Header, claims: &Value) -> String {
-        encode(header, claims, &EncodingKey::from_ed_pem(PRIVATE.as_bytes()).unwrap()).unwrap()
+        let key = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, PRIVATE).unwrap();
+        encode(header, claims, &EncodingKey::from_ed_der(&key)).unwrap()
     }
 
     fn claims(more: Value) -> Value {
