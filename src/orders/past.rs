@@ -315,7 +315,8 @@ mod tests {
             let last = states.last().unwrap();
             for (minutes, state) in (0..).zip(&states) {
                 let moment = monday() + Duration::minutes(minutes);
-                prop_assert_eq!(last.clone().at(moment).unwrap().as_ref(), Some(state));
+                let then = last.clone().at(moment).unwrap();
+                prop_assert_eq!(then.as_ref(), Some(state));
                 let before_the_next = last.clone().at(moment + Duration::seconds(59)).unwrap();
                 prop_assert_eq!(before_the_next.as_ref(), Some(state));
             }
