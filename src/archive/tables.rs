@@ -394,7 +394,7 @@ mod tests {
                 "id INTEGER PRIMARY KEY, truth BOOLEAN, share DOUBLE PRECISION, bytes BLOB, said TEXT, cents BIGINT";
             database.execute_unprepared(&format!("CREATE TABLE {name} ({columns})")).await.unwrap();
         }
-        let rows = "INSERT INTO before VALUES (1, TRUE, 0.1, x'00ff', 'é\"\n', 9007199254740993), (2, FALSE, -1e300, x'', '', 0),
+        let rows = "INSERT INTO before VALUES (1, TRUE, 0.1, x'00ff', 'é\"\n', 9007199254740993), (2, FALSE, -1234567.891, x'', '', 0),
             (3, NULL, NULL, NULL, NULL, NULL), (4, TRUE, 1.0, x'7b7d', '{\"b\":1,\"a\":2}', -1)";
         database.execute_unprepared(rows).await.unwrap();
         let tables = all(&database).await.unwrap();

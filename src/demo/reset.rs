@@ -7,9 +7,14 @@ use ::entity::{
     catalog::article,
     crm::{account, broker, contact, contact_link, contact_point, site},
     forecast::{deal_state, quota, quota_figure},
-    identity::{delegation, deputy, former_place, person, person_role, refresh_token, region, role, session},
+    identity::{
+        api_key, delegation, deputy, external_identity, former_place, person, person_role, refresh_token, region, role,
+        session, sign_in_attempt,
+    },
     orders::{attachment, order, order_line, order_result, upload},
-    platform::{event, idempotency, number_series, policy_history, policy_line, policy_version, work_item},
+    platform::{
+        event, idempotency, number_series, persisted_operation, policy_history, policy_line, policy_version, work_item,
+    },
     sales::{opportunity, oppy_document, playbook},
     webhooks::{delivery, webhook},
 };
@@ -126,9 +131,10 @@ fn tables() -> Vec<String> {
         quoted(contact::Entity),
         quoted(contact_link::Entity),
         quoted(contact_point::Entity),
+        quoted(api_key::Entity),
         quoted(delegation::Entity),
         quoted(deputy::Entity),
-        quoted(former_place::Entity),
+        quoted(external_identity::Entity),
         quoted(former_place::Entity),
         quoted(person::Entity),
         quoted(person_role::Entity),
@@ -136,6 +142,7 @@ fn tables() -> Vec<String> {
         quoted(region::Entity),
         quoted(role::Entity),
         quoted(session::Entity),
+        quoted(sign_in_attempt::Entity),
         quoted(attachment::Entity),
         quoted(order::Entity),
         quoted(order_line::Entity),
@@ -144,6 +151,7 @@ fn tables() -> Vec<String> {
         quoted(event::Entity),
         quoted(idempotency::Entity),
         quoted(number_series::Entity),
+        quoted(persisted_operation::Entity),
         quoted(policy_history::Entity),
         quoted(policy_line::Entity),
         quoted(policy_version::Entity),
@@ -153,12 +161,11 @@ fn tables() -> Vec<String> {
         quoted(deal_state::Entity),
         quoted(quota::Entity),
         quoted(quota_figure::Entity),
-        quoted(deal_state::Entity),
-        quoted(quota::Entity),
-        quoted(quota_figure::Entity),
         quoted(playbook::Entity),
         quoted(webhook::Entity),
         quoted(delivery::Entity),
+        // Written by hand, without an entity.
+        "\"rate_bucket\"".to_owned(),
     ]
 }
 
