@@ -46,7 +46,8 @@ impl Reach {
             || place.owner.is_some_and(|o| self.owners.contains(&o))
     }
 
-    /// The same question for SQL, on the columns that say where a row belongs.
+    /// The same question for SQL, on the columns that say where a row belongs. Whatever is added to the condition
+    /// narrows it: were it itself one of which a part is enough, an added key would open the row.
     pub fn condition<C: ColumnTrait>(&self, owner: C, delegation: C, region: C) -> Condition {
         if self.all {
             return Condition::all();
@@ -64,6 +65,29 @@ impl Reach {
         if !self.owners.is_empty() {
             any = any.add(owner.is_in(self.owners.iter().copied()));
         }
-        any
+        Condition::all().add(any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::orders::order::Column;
+    use sea_orm::sea_query::{Query, SqliteQueryBuilder};
+
+    use super::*;
+
+    #[test]
+    fn what_is_added_to_a_reach_narrows_it() {
+        let own = Reach { owners: vec![PersonId(7)], ..Reach::default() };
+        let wider = Reach { regions: vec![RegionId(2)], ..own.clone() };
+        for reach in [Reach::default(), own, wider, Reach { all: true, ..Reach::default() }] {
+            let within = reach.condition(Column::OwnerId, Column::DelegationId, Column::RegionId);
+            let mut select = Query::select();
+            select.expr(Expr::val(1)).cond_where(within.add(Column::Id.eq(9)));
+            let text = select.to_string(SqliteQueryBuilder);
+            let (_, place) = text.split_once("WHERE ").expect("a condition");
+            assert!(place.ends_with("\"id\" = 9") && !place.contains(") OR \"orders\".\"id\""), "{text}");
+            assert!(reach.all || place.contains(" AND \"orders\".\"id\" = 9"), "{text}");
+        }
     }
 }
